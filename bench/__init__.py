@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks of Slipstream and its peers; ``python -m bench`` runs them."""

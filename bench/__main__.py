@@ -1,0 +1,200 @@
+"""``python -m bench``: run every row and write ``bench/RESULTS.md``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import shutil
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from bench.harness import (
+    LIMIT,
+    PEERS,
+    SLIPSTREAM,
+    Process,
+    Spread,
+    System,
+    process,
+    rounds_of_fit,
+    rounds_of_predict,
+)
+from bench.workloads import WORKLOADS, describe
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> None:
+    """Run the chosen rows."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
+    parser.add_argument("--only", nargs="*", help="sections: process fit predict import")
+    chosen = parser.parse_args()
+    sections = {
+        "process": whole_process,
+        "fit": fits,
+        "predict": predictions,
+        "import": imports,
+    }
+    parts = [heading(chosen.rounds)]
+    for name, section in sections.items():
+        if not chosen.only or name in chosen.only:
+            part = section(chosen.rounds)
+            print(part, flush=True)
+            parts.append(part)
+    if not chosen.only:
+        RESULTS.write_text("\n".join(parts))
+        print(f"Written to {RESULTS.name}.")
+
+
+def heading(rounds: int) -> str:
+    """Machine, versions and date."""
+    packages = "slipstream jax keras tensorflow-cpu torch scikit-learn numpy".split()
+    versions = []
+    for name in packages:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{name} –")
+    return "\n".join(
+        [
+            "# Results",
+            "",
+            f"`python -m bench`, {date.today()}, {os.cpu_count()} cores ({processor()}), Python "
+            f"{platform.python_version()}; {', '.join(versions)}.",
+            "",
+            f"Medians of {rounds} interleaved measurements, least to greatest in brackets. "
+            "A ratio is the peer's median over Slipstream's: above 1, Slipstream is faster. The "
+            "times of one run compare with each other and with nothing else.",
+            "",
+        ]
+    )
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def table(title: str, measured: dict[str, list[float]], unit: float, shown: str) -> str:
+    """A table of one row a system, Slipstream first."""
+    own = Spread.of(measured[SLIPSTREAM.name]).median
+    lines = [f"## {title}", "", f"| system | {shown} | ratio |", "|---|---|---|"]
+    for name, values in measured.items():
+        spread = Spread.of([value * unit for value in values])
+        ratio = "" if name == SLIPSTREAM.name else f"{spread.median / unit / own:.2f}×"
+        lines.append(
+            f"| {name} | {spread.median:.4g} ({spread.least:.4g}–{spread.greatest:.4g}) | {ratio} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def whole_process(rounds: int) -> str:
+    """The reference job from the start of the process to its end, cold and second run."""
+    folder = Path(tempfile.mkdtemp())
+    kept = {"SLIPSTREAM_CACHE": str(folder / "kept")}
+    jax_cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "keras"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    settings: dict[str, tuple[System, dict[str, str]]] = {
+        "Slipstream": (SLIPSTREAM, {}),
+        "Slipstream, second run": (SLIPSTREAM, kept),
+        **{peer.name: (peer, {}) for peer in PEERS},
+        "Keras-jax, second run with JAX's cache": (PEERS[0], jax_cache),
+    }
+    runs: dict[str, list[Process]] = {name: [] for name in settings}
+    for number in range(rounds + 1):
+        for name, (system, extra) in settings.items():
+            environment = {**system.environment, **extra}
+            if name == "Slipstream":  # cold: a cache that nobody has written to
+                environment["SLIPSTREAM_CACHE"] = str(folder / f"cold{number}")
+            found = process(["-m", "bench.job", system.module], environment)
+            if number:  # the first round warms the disk, and the caches that are to be warm
+                runs[name].append(found)
+    shutil.rmtree(folder)
+    parts = []
+    for title, names in (
+        ("cold", [n for n in settings if "second" not in n]),
+        ("second run", ["Slipstream, second run", *[n for n in settings if n != "Slipstream"][1:]]),
+    ):
+        own = names[0]
+        for what, unit, shown in (("wall", 1.0, "wall s"), ("cpu", 1.0, "CPU s")):
+            measured = {
+                SLIPSTREAM.name if name == own else name: [getattr(r, what) for r in runs[name]]
+                for name in names
+            }
+            parts.append(table(f"Reference job, whole process, {title}, {what}", measured, unit, shown))
+    memory = {
+        name: [run.peak for run in runs[name]] for name in settings if "second" not in name
+    }
+    parts.append(table("Reference job, peak memory of the process", memory, 2**-20, "MiB"))
+    return "\n".join(parts)
+
+
+def fits(rounds: int) -> str:
+    """Time a step in a warm fit, and the first epoch."""
+    parts = []
+    for name, workload in WORKLOADS.items():
+        systems = [SLIPSTREAM, LIMIT, *PEERS]
+        if name == "long steps":
+            systems = [SLIPSTREAM, LIMIT, PEERS[3], PEERS[4]]
+        first, warm = rounds_of_fit(systems, name, rounds)
+        per_step = {
+            system: [seconds / workload.steps for seconds in values]
+            for system, values in warm.items()
+        }
+        title = f"{name}: {describe(workload)}"
+        parts.append(table(f"{title}, warm fit", per_step, 1e6, "µs a step"))
+        parts.append(
+            table(
+                f"{title}, first fit of {workload.epochs} epochs (one measurement)",
+                {system: [seconds] for system, seconds in first.items()},
+                1.0,
+                "s",
+            )
+        )
+    return "\n".join(parts)
+
+
+def predictions(rounds: int) -> str:
+    """`predict` of the reference network."""
+    names = ["predict 1", "predict 32", "predict 1000", "predict 10000"]
+    found = rounds_of_predict([SLIPSTREAM, *PEERS], names, rounds, 100)
+    return "\n".join(
+        table(f"{name.replace('predict', 'predict of')} examples", each, 1e6, "µs a call")
+        for name, each in found.items()
+    )
+
+
+def imports(rounds: int) -> str:
+    """Whole processes that only import."""
+    programs = {
+        SLIPSTREAM.name: "import slipstream",
+        "slipstream.models and .layers": "import slipstream.models, slipstream.layers",
+        "jax": "import jax",
+        "jax.numpy": "import jax.numpy",
+        "keras (jax)": "import keras",
+        "torch": "import torch",
+        "tensorflow": "import tensorflow",
+    }
+    walls: dict[str, list[float]] = {name: [] for name in programs}
+    for number in range(rounds + 1):
+        for name, program in programs.items():
+            found = process(["-c", program], {"KERAS_BACKEND": "jax"})
+            if number:
+                walls[name].append(found.wall)
+    return table("Import, whole process", walls, 1e3, "ms")
+
+
+if __name__ == "__main__":
+    main()

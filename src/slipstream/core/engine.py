@@ -1,0 +1,49 @@
+"""How programs are compiled: the cache on disk, and how much the compiler should try."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import jax
+
+from slipstream.core import config
+
+
+@cache
+def enable_cache() -> None:
+    """Keep compiled programs on disk, unless the user chose a place or ``SLIPSTREAM_CACHE=off``.
+
+    A second run of a script then loads in milliseconds what took the first one seconds.
+    """
+    if os.environ.get("SLIPSTREAM_CACHE") == "off" or jax.config.jax_compilation_cache_dir:
+        return
+    directory = config.cache_dir() / "xla"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a read-only home: compile each time
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def compiler_options(seconds: float) -> dict[str, Any]:
+    """Options for a program that will run for about `seconds` in all.
+
+    A light compile takes half the time of a full one and gives code up to a third slower: right
+    for programs that run for less than the difference. The choice depends on the plan, not on
+    measurements, so equal runs use equal programs.
+    """
+    if jax.default_backend() == "cpu" and seconds < LIGHT_SECONDS:
+        return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+    return {}
+
+
+LIGHT_SECONDS = 1.0
+
+
+def forecast(flops: float, runs: int) -> float:
+    """Rough seconds that `runs` steps of `flops` each take: a floor for dispatch, then arithmetic."""
+    return runs * (15e-6 + flops / 30e9)

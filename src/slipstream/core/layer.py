@@ -1,0 +1,572 @@
+"""`Layer`: variables, and a function of them and of the input."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from slipstream.core import registry
+from slipstream.core.names import auto_name, snake_case
+from slipstream.core.policy import DTypePolicy, get_policy
+from slipstream.core.random import key_from
+from slipstream.core.scope import Scope, attach, attached, current_scope
+from slipstream.core.symbol import Node, SymbolicTensor, infer, symbols_in
+from slipstream.core.variable import Variable
+
+# Names of the layers being called or built now, outermost first: a variable's path.
+_path: ContextVar[tuple[str, ...]] = ContextVar("slipstream_path", default=())
+
+
+class InputSpec:
+    """What a layer accepts: checked before it is called.
+
+    Args:
+        ndim: exact number of axes.
+        min_ndim: least number of axes.
+        axes: sizes that named axes must have, ``{-1: 100}``.
+    """
+
+    def __init__(
+        self,
+        ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int] | None = None,
+    ) -> None:
+        self.ndim = ndim
+        self.min_ndim = min_ndim
+        self.axes = axes or {}
+
+    def check(self, layer: Layer, value: Any) -> None:
+        """Raise a ValueError that names the layer and both shapes if `value` does not fit."""
+        shape = tuple(getattr(value, "shape", ()))
+        wanted = None
+        if self.ndim is not None and len(shape) != self.ndim:
+            wanted = f"{self.ndim} axes"
+        elif self.min_ndim is not None and len(shape) < self.min_ndim:
+            wanted = f"at least {self.min_ndim} axes"
+        else:
+            for axis, size in self.axes.items():
+                if size is not None and shape[axis] not in (None, size):
+                    wanted = f"size {size} on axis {axis}"
+        if wanted:
+            raise ValueError(
+                f"Layer {layer.path!r} ({type(layer).__name__}) wants an input with {wanted}; got "
+                f"shape {shape}. Reshape the input, or build the layer for this shape."
+            )
+
+
+class Layer:
+    """A part of a network: variables, and a function of them and of its input.
+
+    Subclasses create variables in `build` (or `__init__`) with `add_weight` and compute in `call`.
+    Variables and layers held in attributes, lists, tuples and dictionaries are found by
+    themselves.
+
+    Args:
+        name: automatic if not given.
+        trainable: whether optimizers update its variables.
+        dtype: type name or `DTypePolicy`; the global policy if not given.
+        activity_regularizer: penalty on the output, added to the loss.
+        input_shape: shape of one input, without the batch axis, so that a `Sequential` can be
+            built at once; `input_dim` is short for ``(input_dim,)``.
+        batch_input_shape: the same with the batch axis.
+
+    Attributes:
+        per_example: True where each example's output depends on that example alone, also in
+            training. A partial batch may then be filled up with rows that count for nothing.
+            A subclass that overrides `call` starts from False and may say True itself.
+    """
+
+    per_example = False
+    _untracked: frozenset[str] = frozenset()
+    input_spec: InputSpec | None = None
+    supports_masking = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in vars(cls) and "per_example" not in vars(cls):
+            cls.per_example = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+        self = super().__new__(cls)
+        object.__setattr__(self, "_init_arguments", (args, kwargs))
+        return self
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        activity_regularizer: Any = None,
+        input_shape: Any = None,
+        input_dim: int | None = None,
+        batch_input_shape: Any = None,
+        autocast: bool = True,
+    ) -> None:
+        self.name = name or auto_name(snake_case(type(self).__name__))
+        if "/" in self.name:
+            raise ValueError(f"A layer's name must not contain '/'; got {self.name!r}.")
+        self.dtype_policy: DTypePolicy = get_policy(dtype)
+        self.activity_regularizer = registry.resolve("regularizer", activity_regularizer)
+        self.autocast = autocast
+        self.built = False
+        self._trainable = bool(trainable)
+        self._path = self.name
+        self._build_shapes: Any = None
+        self._losses: list[Any] = []
+        if input_dim is not None:
+            input_shape = (input_dim,)
+        if input_shape is not None:
+            batch_input_shape = (None, *_as_shape(input_shape))
+        self._input_shape_hint: tuple | None = (
+            None if batch_input_shape is None else tuple(batch_input_shape)
+        )
+
+    # ---- what a layer is made of -------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: str = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable. Keep it in an attribute, so that it is found.
+
+        Args:
+            shape: fully known shape; ``()`` if not given.
+            initializer: name, object or function; ``"glorot_uniform"`` for floats, zeros else.
+            dtype: the layer's variable type unless given.
+            trainable: whether optimizers update it.
+            regularizer: penalty on its value, added to the loss.
+            constraint: projection applied after each update.
+            name: short name such as ``"kernel"``.
+
+        Returns:
+            The new `Variable`.
+        """
+        dtype = jnp.dtype(dtype or self.variable_dtype).name
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        name = name or auto_name("variable")
+        variable = Variable(
+            registry.resolve("initializer", initializer),
+            shape=() if shape is None else _as_shape(shape),
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            aggregation=aggregation,
+            name=name,
+            path="/".join((*self._names(), name)),
+        )
+        variable.regularizer = registry.resolve("regularizer", regularizer)
+        variable.constraint = registry.resolve("constraint", constraint)
+        variable.overwrite_with_gradient = overwrite_with_gradient
+        return variable
+
+    def _names(self) -> tuple[str, ...]:
+        names = _path.get()
+        return names if names and names[-1] == self.name else (*names, self.name)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        names = self._names()
+        self._path = "/".join(names)
+        token = _path.set(names)
+        try:
+            yield
+        finally:
+            _path.reset(token)
+
+    @property
+    def path(self) -> str:
+        """Names of the enclosing layers and of this one, joined by slashes."""
+        return self._path
+
+    def _children(self) -> Iterator[Variable | Layer]:
+        """Variables and layers held directly, in the order in which they were set."""
+        for name, value in vars(self).items():
+            if name not in self._untracked:
+                yield from _held(value)
+
+    @property
+    def _layers(self) -> list[Layer]:
+        return _unique(child for child in self._children() if isinstance(child, Layer))
+
+    def _flatten_layers(self) -> list[Layer]:
+        """This layer and all layers inside it, outermost first, each once."""
+        found: dict[int, Layer] = {}
+
+        def visit(layer: Layer) -> None:
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                for child in layer._layers:
+                    visit(child)
+
+        visit(self)
+        return list(found.values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All variables, this layer's own before those of the layers inside it."""
+        found = []
+        for layer in self._flatten_layers():
+            own = [child for child in layer._children() if isinstance(child, Variable)]
+            found += [v for v in own if v.declared_trainable]
+            found += [v for v in own if not v.declared_trainable]
+        return _unique(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, trainable or not, in the order of `get_weights`."""
+        return self.variables
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers update."""
+        found = []
+        for layer in self._flatten_layers():
+            if layer._trainable:
+                found += [
+                    v
+                    for v in layer._children()
+                    if isinstance(v, Variable) and v.declared_trainable and v.trainable
+                ]
+        return _unique(found)
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The variables that optimizers leave alone."""
+        trained = {id(v) for v in self.trainable_variables}
+        return [v for v in self.variables if id(v) not in trained]
+
+    trainable_weights = trainable_variables
+    non_trainable_weights = non_trainable_variables
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers update this layer; setting it reaches the layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._flatten_layers():
+            layer._trainable = bool(value)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Values of `weights` as NumPy arrays that are the caller's own."""
+        return [np.array(variable.value) for variable in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Set the values of `weights`, in the order of `get_weights`; all or none.
+
+        Raises:
+            ValueError: if the number or the shape of the arrays differs.
+        """
+        variables, arrays = self.weights, [np.asarray(value) for value in weights]
+        if len(arrays) != len(variables):
+            raise ValueError(
+                f"Layer {self.path!r} has {len(variables)} weights; set_weights got "
+                f"{len(arrays)} arrays."
+                + ("" if self.built else " The layer is not built yet: call it on data first.")
+            )
+        for variable, value in zip(variables, arrays):
+            if value.shape != variable.shape:
+                raise ValueError(
+                    f"Weight {variable.path!r} has shape {variable.shape}; set_weights got an "
+                    f"array of shape {value.shape} for it."
+                )
+        for variable, value in zip(variables, arrays):
+            variable.assign(value)
+
+    def count_params(self) -> int:
+        """Number of elements of all weights."""
+        return sum(variable.size for variable in self.weights)
+
+    # ---- types -------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> str:
+        """Type of the variables."""
+        return self.dtype_policy.variable_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """Type in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    # ---- losses ------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or several) to the loss of the current call."""
+        scope = current_scope()
+        into = self._losses if scope is None else scope.losses
+        into.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+
+    def _regularization(self) -> list[Any]:
+        return [
+            variable.regularizer(variable.value)
+            for variable in self.trainable_variables
+            if variable.regularizer is not None
+        ]
+
+    @property
+    def losses(self) -> list[Any]:
+        """Penalties added by `add_loss` in the last call, then those on the weights."""
+        scope = current_scope()
+        if scope is not None:
+            return list(scope.losses) + self._regularization()
+        return [
+            loss for layer in self._flatten_layers() for loss in layer._losses
+        ] + self._regularization()
+
+    # ---- building and calling ----------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Create the variables for inputs of this shape. Subclasses override it."""
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """The layer's function. Subclasses override it."""
+        raise NotImplementedError(f"Layer {type(self).__name__} does not define call().")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Mask of the output: passed on if the layer supports masks, else dropped."""
+        return previous_mask if self.supports_masking else None
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Shape of the output for an input of the given shape, batch axis included."""
+        specs = jax.tree.map(
+            lambda shape: SymbolicTensor(shape, self.compute_dtype), args, is_leaf=_is_shape
+        )
+        outputs = self.compute_output_spec(*specs, **kwargs)
+        return jax.tree.map(lambda spec: spec.shape, outputs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs for symbolic inputs, building the layer if need be."""
+        self._maybe_build(args, kwargs)
+        if type(self).compute_output_shape is not Layer.compute_output_shape and len(args) == 1:
+            shape = jax.tree.map(lambda spec: spec.shape, args[0])
+            result = self.compute_output_shape(shape)
+            return jax.tree.map(
+                lambda shape: SymbolicTensor(shape, self.compute_dtype), result, is_leaf=_is_shape
+            )
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            scope = Scope(training=False, key=key_from(0))
+            with scope.active():
+                return self._run(args, kwargs)
+
+        return infer(run, *args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the layer on arrays, or on symbolic tensors to extend a graph."""
+        with self._named():
+            if symbols_in((args, kwargs)):
+                self._check(args)
+                outputs = self.compute_output_spec(*args, **kwargs)
+                Node(self, args, kwargs, outputs)
+                return outputs
+            args = jax.tree.map(self._to_array, args)
+            self._maybe_build(args, kwargs)
+            self._check(args)
+            return self._run(args, kwargs)
+
+    def _run(self, args: tuple, kwargs: dict) -> Any:
+        """`call` with mode, mask and precision in place."""
+        accepts = _accepted(type(self).call)
+        scope = current_scope()
+        own = scope is None
+        if scope is None:
+            self._losses = []
+            scope = Scope()
+        outer = (scope.training, scope.autocast)
+        training = kwargs.pop("training", None) if "training" not in accepts else (
+            kwargs.get("training")
+        )
+        if training is None:
+            training = scope.training
+        scope.training = training
+        if "training" in accepts:
+            kwargs = {**kwargs, "training": bool(training)}
+        masks = [attached(leaf, "mask") for leaf in jax.tree.leaves(args[:1])]
+        mask = (masks[0] if len(masks) == 1 else masks) if any(
+            m is not None for m in masks
+        ) else None
+        if mask is not None and "mask" in accepts and kwargs.get("mask") is None:
+            kwargs = {**kwargs, "mask": mask}
+        scope.autocast = self.compute_dtype if self.autocast else None
+        try:
+            if own and "training" in accepts:
+                # Layers inside must see the mode although no program is being traced.
+                with scope.active():
+                    outputs = self.call(*args, **kwargs)
+                self._losses = scope.losses
+            else:
+                outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                for output in jax.tree.leaves(outputs):
+                    self.add_loss(self.activity_regularizer(output) / max(output.shape[0], 1))
+        except Exception as error:
+            self._locate(error, args)
+            raise
+        finally:
+            scope.training, scope.autocast = outer
+        if mask is not None:
+            out_mask = self.compute_mask(args[0], mask)
+            if out_mask is not None:
+                for output in jax.tree.leaves(outputs):
+                    attach(output, "mask", out_mask)
+        return outputs
+
+    def _locate(self, error: Exception, args: tuple) -> None:
+        """Say in the innermost layer where an error arose."""
+        if not getattr(error, "__notes__", None):
+            shapes = [getattr(leaf, "shape", leaf) for leaf in jax.tree.leaves(args)]
+            error.add_note(
+                f"In layer {self.path!r} ({type(self).__name__}), called with "
+                + (f"shapes {shapes}." if len(shapes) != 1 else f"shape {shapes[0]}.")
+            )
+
+    def _to_array(self, value: Any) -> Any:
+        """Arrays as the layer computes on them; floats in its compute type."""
+        if isinstance(value, Variable):
+            value = value.value
+        if not isinstance(value, (np.ndarray, jax.Array, np.generic)):
+            if not isinstance(value, (int, float, bool)):
+                return value
+        array = jnp.asarray(value)
+        if self.autocast and jnp.issubdtype(array.dtype, jnp.floating):
+            if array.dtype != self.compute_dtype:
+                array = array.astype(self.compute_dtype)
+        return array
+
+    def _check(self, args: tuple) -> None:
+        if self.input_spec is not None and args:
+            for leaf in jax.tree.leaves(args[0]):
+                self.input_spec.check(self, leaf)
+
+    def _maybe_build(self, args: tuple, kwargs: dict) -> None:
+        if self.built:
+            return
+        shapes = jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), args)
+        parameters = _accepted(type(self).build)
+        if len(parameters) <= 1:
+            named = {name: shape for name, shape in zip(parameters, shapes[:1])}
+        else:
+            calls = list(_accepted(type(self).call))
+            given = {**dict(zip(calls, shapes)), **{
+                key: jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), value)
+                for key, value in kwargs.items()
+            }}
+            named = {
+                name: given[name.removesuffix("_shape")]
+                for name in parameters
+                if name.removesuffix("_shape") in given
+            }
+        with self._named():
+            self.build(**named)
+        self._build_shapes = named
+        self.built = True
+
+    # ---- configuration -----------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer, weights apart.
+
+        A subclass with arguments of its own extends this dictionary; where it does not, the
+        arguments it was called with are used, so they must be serializable.
+        """
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype_policy,
+        }
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = self.activity_regularizer
+        own = type(self).__init__
+        if own is not Layer.__init__ and type(self).get_config is Layer.get_config:
+            args, kwargs = self._init_arguments  # type: ignore[attr-defined]
+            bound = inspect.signature(own).bind_partial(self, *args, **kwargs).arguments
+            for name, value in list(bound.items())[1:]:
+                config.update(value if name == "kwargs" else {name: value})
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The layer that `get_config` described."""
+        config = dict(config)
+        if config.pop("quantization_config", None) is not None:
+            raise ValueError(
+                f"Layer {config.get('name')!r} was saved quantized, which is not supported. Save "
+                "the model before quantizing it."
+            )
+        return cls(**config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Shapes the layer was built for, or None if it is not built."""
+        if not self.built or not self._build_shapes:
+            return None
+        return dict(self._build_shapes)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the shapes that `get_build_config` gave."""
+        if not self.built:
+            with self._named():
+                self.build(**jax.tree.map(tuple, config, is_leaf=_is_shape))
+            self._build_shapes = dict(config)
+            self.built = True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _held(value: Any) -> Iterator[Variable | Layer]:
+    if isinstance(value, (Variable, Layer)):
+        yield value
+    elif isinstance(value, (list, tuple, set)):
+        for item in value:
+            yield from _held(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _held(item)
+
+
+def _unique(items: Iterable[Any]) -> list[Any]:
+    return list({id(item): item for item in items}.values())
+
+
+@cache
+def _accepted(function: Any) -> tuple[str, ...]:
+    """Names of the parameters after self, keyword catch-alls left out."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return tuple(
+        p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    )
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and all(
+        size is None or isinstance(size, (int, np.integer)) for size in value
+    )
+
+
+def _as_shape(shape: Any) -> tuple:
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)

@@ -1,0 +1,139 @@
+"""Randomness as a function of (seed, step, layer).
+
+Two sources, neither with hidden state inside a program:
+
+- on the host, one NumPy generator draws initial weights and the seeds of runs;
+  `set_random_seed` resets it;
+- inside a program, the key of a layer is the run's key folded with the step, the layer's place
+  in its model and the number of its draws so far in that step.
+
+Program keys use a counter-based generator of our own: element `i` is a hash of `i` and the key.
+It fuses into whatever consumes the numbers and draws the same on every device. It is made for
+dropout and augmentation, not for cryptography.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from slipstream.core.scope import current_scope
+
+_host = np.random.default_rng()
+
+
+def set_random_seed(seed: int) -> None:
+    """Make everything that follows repeatable: Python's, NumPy's and our own draws.
+
+    Raises:
+        ValueError: if `seed` is not a whole number of at least 0.
+    """
+    global _host
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"A random seed is a whole number of at least 0; got {seed!r}.")
+    python_random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)
+    _host = np.random.default_rng(int(seed))
+
+
+def host_generator(seed: int | None = None) -> np.random.Generator:
+    """A generator on the host: a fresh one for a given seed, else the process' own."""
+    return _host if seed is None else np.random.default_rng(seed)
+
+
+def draw_seed() -> int:
+    """A new 32-bit seed from the process' own generator."""
+    return int(_host.integers(0, 2**32, dtype=np.uint32))
+
+
+def key_from(seed: Any) -> Any:
+    """The key of a run from its seed (a whole number or a uint32 scalar of a program)."""
+    return jax.random.key(seed, impl=_generator())
+
+
+@cache
+def _generator() -> Any:
+    from jax.extend.random import define_prng_impl
+
+    return define_prng_impl(
+        key_shape=(2,),
+        seed=_seed,
+        split=_split,
+        random_bits=_random_bits,
+        fold_in=_fold_in,
+        name="slipstream_hash",
+        tag="slp",
+    )
+
+
+def _mix(x: Any) -> Any:
+    """A 32-bit finalizer with full avalanche (C. Wellons, "hash prospector", 2018)."""
+    x = (x ^ (x >> 16)) * np.uint32(0x21F0AAAD)
+    x = (x ^ (x >> 15)) * np.uint32(0xD35A2D97)
+    return x ^ (x >> 15)
+
+
+def _hash(key: Any, counter: Any) -> Any:
+    """32 bits from a ``(2,)`` key and each uint32 counter; Weyl step, then two mixes."""
+    return _mix(_mix(counter * np.uint32(0x9E3779B9) + key[0]) ^ key[1])
+
+
+def _derive(key: Any, counter: Any) -> Any:
+    """A new key for each counter, from two unlike streams of the old one."""
+    first = _hash(key, counter)
+    second = _hash(key[::-1] ^ np.uint32(0x5BF03635), counter)
+    return jnp.stack([first, second], axis=-1)
+
+
+def _seed(seed: Any) -> Any:
+    seed = jnp.asarray(seed).astype(jnp.uint32)
+    return _derive(jnp.array([0x243F6A88, 0x85A308D3], jnp.uint32), seed)
+
+
+def _fold_in(key: Any, data: Any) -> Any:
+    return _derive(key, jnp.asarray(data).astype(jnp.uint32))
+
+
+def _split(key: Any, shape: tuple[int, ...]) -> Any:
+    return _derive(key ^ np.uint32(0xA4093822), _counter(shape))
+
+
+def _random_bits(key: Any, bit_width: int, shape: tuple[int, ...]) -> Any:
+    if bit_width > 32:
+        halves = _random_bits(key, 32, (*shape, 2)).astype(jnp.uint64)
+        return (halves[..., 0] << 32) | halves[..., 1]
+    bits = _hash(key, _counter(shape))
+    # The high bits are the better mixed ones.
+    return (bits >> (32 - bit_width)).astype(f"uint{bit_width}")
+
+
+def _counter(shape: tuple[int, ...]) -> Any:
+    size = int(np.prod(shape, dtype=np.int64))
+    if size > 2**32:
+        raise ValueError(f"One draw gives at most 2**32 numbers; shape {shape} has {size}.")
+    return jax.lax.iota(jnp.uint32, size).reshape(shape)
+
+
+def layer_key(layer: Any, seed: int | None = None) -> Any:
+    """The key for one draw by `layer` in this step.
+
+    Args:
+        layer: the layer that draws.
+        seed: a layer's own fixed seed; it takes the place of the layer's position in the model.
+
+    Returns:
+        A key of its own for every (run, step, layer, draw). Outside of any program each call
+        draws a new seed on the host.
+    """
+    scope = current_scope()
+    if scope is None or scope.key is None:
+        return key_from(draw_seed())
+    place = scope.ordinals.get(id(layer), 0) if seed is None else int(seed) % 2**31
+    draw = scope.draws.get(id(layer), 0)
+    scope.draws[id(layer)] = draw + 1
+    return jax.random.fold_in(jax.random.fold_in(scope.key, place), draw)

@@ -1,0 +1,288 @@
+"""The closed registry: everything that a name or a saved configuration may stand for.
+
+A configuration names entries of this registry and nothing else. Nothing is ever imported by a
+name found in a file, so loading a file runs no code but ours and what the user registered.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import numpy as np
+
+from slipstream.core.names import nearest, snake_case
+
+T = TypeVar("T")
+
+# Kind of object -> the Keras module its configurations name.
+MODULES = {
+    "activation": "keras.activations",
+    "constraint": "keras.constraints",
+    "initializer": "keras.initializers",
+    "layer": "keras.layers",
+    "loss": "keras.losses",
+    "metric": "keras.metrics",
+    "model": "keras.models",
+    "optimizer": "keras.optimizers",
+    "policy": "keras",
+    "regularizer": "keras.regularizers",
+    "schedule": "keras.optimizers.schedules",
+}
+
+_by_kind: dict[str, dict[str, Any]] = {kind: {} for kind in MODULES}
+_home: dict[int, tuple[str, str]] = {}  # id of a registered object -> (kind, canonical name)
+_users: dict[str, Any] = {}  # "package>name" -> what the user registered
+_users_name: dict[int, str] = {}
+_scoped: ContextVar[dict[str, Any]] = ContextVar("slipstream_custom_objects", default={})
+
+
+def register(kind: str, *aliases: str) -> Callable[[T], T]:
+    """Enter one of our own classes or functions under its name, its snake case and `aliases`.
+
+    The first entry under a name stays, so that ``"mean_squared_error"`` is the function
+    registered before the class `MeanSquaredError`.
+    """
+
+    def enter(target: T) -> T:
+        name: str = target.__name__  # type: ignore[attr-defined]
+        names = _by_kind[kind]
+        names[name] = target
+        for alias in (*aliases, *((snake_case(name), name.lower()) if _is_class(target) else ())):
+            names.setdefault(alias, target)
+        _home[id(target)] = (kind, name)
+        return target
+
+    return enter
+
+
+def register_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """Class or function decorator: lets saved configurations name it as ``package>name``.
+
+    Raises:
+        ValueError: if a class has no `get_config` method.
+    """
+
+    def enter(target: T) -> T:
+        if _is_class(target) and not hasattr(target, "get_config"):
+            raise ValueError(
+                f"Cannot register {target!r}: a serializable class needs a get_config() method."
+            )
+        registered = f"{package}>{name or target.__name__}"  # type: ignore[attr-defined]
+        _users[registered] = target
+        _users_name[id(target)] = registered
+        return target
+
+    return enter
+
+
+@contextmanager
+def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
+    """While it lasts, names in configurations also stand for the given objects."""
+    token = _scoped.set({**_scoped.get(), **(objects or {})})
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
+def get_registered_name(target: Any) -> str:
+    """``package>name`` of what the user registered, else the plain name."""
+    return _users_name.get(id(target), target.__name__)
+
+
+def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """What `name` was registered as by the user, or None."""
+    for table in (custom_objects or {}, _scoped.get(), _users):
+        if name in table:
+            return table[name]
+    return None
+
+
+def resolve(kind: str, identifier: Any) -> Any:
+    """Turn a string, configuration, class, object or function into an object of `kind`.
+
+    Args:
+        kind: one of the keys of `MODULES`, ``"initializer"`` for instance.
+        identifier: None (stays None), a name, a configuration dictionary, a class (constructed
+            with its defaults), or an object or function (stays as it is).
+
+    Raises:
+        ValueError: if the name is unknown (the nearest known names are suggested), or the
+            identifier can stand for nothing of this kind.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier, kind=kind)
+    if isinstance(identifier, str):
+        target = get_registered_object(identifier)
+        if target is None:
+            target = get_registered_object(f"Custom>{identifier}")
+        if target is None:
+            target = _by_kind[kind].get(identifier)
+        if target is None:
+            # One name for each entry: of its aliases the plainest.
+            names = sorted(_by_kind[kind], key=lambda name: ("_" not in name, not name.islower()))
+            known = {id(_by_kind[kind][name]): name for name in reversed(names)}.values()
+            raise ValueError(f"Unknown {kind}: {identifier!r}. {nearest(identifier, known)}")
+        return target() if _is_class(target) else target
+    if _is_class(identifier):
+        return identifier()
+    if callable(identifier) or hasattr(identifier, "get_config"):
+        return identifier
+    raise ValueError(
+        f"Cannot make a {kind} of {identifier!r}. Pass a name, a configuration dictionary, "
+        f"a {kind} object or a callable."
+    )
+
+
+def serialize(value: Any) -> Any:
+    """The JSON-ready configuration of an object, in Keras 3's layout.
+
+    Plain numbers, strings, None, lists, tuples, dictionaries and arrays are kept; an object
+    becomes a dictionary of module, class name and `get_config()`; one of our functions becomes
+    its name.
+
+    Raises:
+        TypeError: if the object has no `get_config` and is no registered function.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, list):
+        return [serialize(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(serialize(item) for item in value)
+    if isinstance(value, dict):
+        return {str(key): serialize(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.dtype):
+        return value.name
+    if hasattr(value, "get_config") and not _is_class(value):
+        return _serialize_object(value)
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        return {
+            "class_name": "__numpy__",
+            "config": {"value": array.tolist(), "dtype": array.dtype.name},
+        }
+    if callable(value):
+        return _serialize_function(value)
+    raise TypeError(f"Cannot serialize {value!r}: it has no get_config() method.")
+
+
+def _serialize_object(value: Any) -> dict[str, Any]:
+    cls = type(value)
+    module, registered = cls.__module__, None
+    if id(cls) in _home:
+        module = MODULES[_home[id(cls)][0]]
+    else:
+        registered = get_registered_name(cls)
+    config = {
+        "module": module,
+        "class_name": cls.__name__,
+        "config": serialize_dict(value.get_config()),
+        "registered_name": registered,
+    }
+    build = getattr(value, "get_build_config", None)
+    if build is not None and (shapes := build()) is not None:
+        config["build_config"] = serialize_dict(shapes)
+    return config
+
+
+def _serialize_function(function: Any) -> Any:
+    if id(function) in _home:
+        return _home[id(function)][1]
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": function.__name__,
+        "registered_name": get_registered_name(function),
+    }
+
+
+def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
+    """`serialize` each value of a configuration."""
+    return {key: serialize(value) for key, value in config.items()}
+
+
+def deserialize(
+    config: Any, custom_objects: dict[str, Any] | None = None, kind: str | None = None
+) -> Any:
+    """Build the object that a configuration from `serialize` describes.
+
+    Args:
+        config: the configuration.
+        custom_objects: further names the configuration may use, for this call.
+        kind: what the object must be; None where the configuration says so itself.
+
+    Raises:
+        ValueError: if it names something that is neither ours nor registered.
+    """
+    if custom_objects:
+        with custom_object_scope(custom_objects):
+            return deserialize(config, kind=kind)
+    if isinstance(config, list):
+        return [deserialize(item) for item in config]
+    if not isinstance(config, dict):
+        if kind is not None and isinstance(config, str):
+            return resolve(kind, config)
+        return config
+    name = config.get("class_name")
+    if name is None or "config" not in config:
+        return {key: deserialize(item) for key, item in config.items()}
+    inner = config["config"]
+    if name == "__numpy__":
+        return np.asarray(inner["value"], dtype=inner["dtype"])
+    target = _find(config, kind)
+    if not _is_class(target):
+        return target
+    inner = dict(inner)
+    instance = target.from_config(inner) if hasattr(target, "from_config") else target(**inner)
+    shapes = config.get("build_config")
+    if shapes and hasattr(instance, "build_from_config"):
+        instance.build_from_config(deserialize(shapes))
+    return instance
+
+
+def _find(config: dict[str, Any], kind: str | None) -> Any:
+    name, registered = config["class_name"], config.get("registered_name")
+    function = name == "function"
+    if function:
+        name = config["config"]
+    for candidate in (registered, f"Custom>{name}", name):
+        if candidate and (target := get_registered_object(candidate)) is not None:
+            return target
+    module = config.get("module") or ""
+    kinds = [kind] if kind else _kinds_of(module)
+    for candidate in kinds:
+        if name in _by_kind[candidate]:
+            return _by_kind[candidate][name]
+    known = {entry for candidate in kinds for entry in _by_kind[candidate]} | set(_users)
+    what = "function" if function else "class"
+    raise ValueError(
+        f"The configuration names the {what} {registered or name!r} (module {module!r}), which is "
+        f"neither part of Slipstream nor registered. {nearest(name, known)} Register your own with "
+        "@slipstream.saving.register_serializable(), or pass custom_objects={name: object}."
+    )
+
+
+def _kinds_of(module: str) -> list[str]:
+    """Kinds whose configurations name `module`: ``keras.src.layers.core`` is a layer too."""
+    plain = module.replace("keras.src", "keras").replace("tensorflow.keras", "keras")
+    found = [kind for kind, home in MODULES.items() if home != "keras" and plain.startswith(home)]
+    # The longest module wins: a schedule's module starts with the optimizers' one.
+    return sorted(found, key=lambda kind: -len(MODULES[kind])) or list(MODULES)
+
+
+def _is_class(target: Any) -> bool:
+    return inspect.isclass(target)
+
+
+def is_ours(target: Any) -> bool:
+    """Whether `target` is one of our own registered classes or functions."""
+    return id(target) in _home

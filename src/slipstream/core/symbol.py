@@ -1,0 +1,137 @@
+"""Symbolic tensors: shapes and types that flow through layers before there is any data."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from slipstream.core import config
+from slipstream.core.names import auto_name
+
+# Two sizes stand in turn for an unknown one: what differs between the two results is unknown too.
+_STAND_INS = (83, 89)
+
+
+class Node:
+    """One application of a layer or operation: its arguments and the symbols it gave."""
+
+    def __init__(self, operation: Any, args: tuple, kwargs: dict, outputs: Any) -> None:
+        self.operation = operation
+        self.args = args
+        self.kwargs = kwargs
+        self.outputs = outputs
+        for output in symbols_in(outputs):
+            output.node = self
+
+
+class SymbolicTensor:
+    """The shape and type of an array that is not there yet.
+
+    Args:
+        shape: sizes of the axes, None where unknown (the batch axis, usually).
+        dtype: element type; `floatx()` if not given.
+        name: automatic if not given.
+    """
+
+    def __init__(self, shape: Any, dtype: Any = None, name: str | None = None) -> None:
+        self.shape: tuple[int | None, ...] = tuple(
+            None if size is None else int(size) for size in shape
+        )
+        self.dtype: str = jnp.dtype(dtype or config.floatx()).name
+        self.name = name or auto_name("symbolic_tensor")
+        self.node: Node | None = None
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError(
+            f"{self!r} holds no values yet, so NumPy cannot work on it. Use slipstream.ops, or a "
+            "layer, to build on symbolic tensors."
+        )
+
+    __jax_array__ = __array__
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} holds no values yet, so it is neither true nor false.")
+
+    def __getitem__(self, index: Any) -> Any:
+        return apply_symbolic(lambda x: x[index], self)
+
+
+def _operator(function: Callable, swapped: bool = False) -> Callable:
+    def method(self: SymbolicTensor, *others: Any) -> Any:
+        args = (*others, self) if swapped else (self, *others)
+        return apply_symbolic(function, *args)
+
+    return method
+
+
+for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor".split():
+    _function, _plain = getattr(operator, _name), _name.rstrip("_")
+    setattr(SymbolicTensor, f"__{_plain}__", _operator(_function))
+    setattr(SymbolicTensor, f"__r{_plain}__", _operator(_function, swapped=True))
+for _name in "neg abs invert lt le gt ge".split():
+    setattr(SymbolicTensor, f"__{_name}__", _operator(getattr(operator, _name)))
+
+
+def is_symbolic(value: Any) -> bool:
+    """Whether `value` is a symbolic tensor."""
+    return isinstance(value, SymbolicTensor)
+
+
+def symbols_in(tree: Any) -> list[SymbolicTensor]:
+    """All symbolic tensors in a nested structure, in order."""
+    return [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, SymbolicTensor)]
+
+
+def apply_symbolic(function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """Record `function` on symbolic arguments and give its symbolic result."""
+    outputs = infer(function, *args, **kwargs)
+    Node(function, args, kwargs, outputs)
+    return outputs
+
+
+def infer(function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """Symbolic results of `function`: traced on shapes alone, computing nothing."""
+    leaves, structure = jax.tree.flatten((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
+
+    def run(values: list[Any]) -> Any:
+        filled = list(leaves)
+        for place, value in zip(places, values):
+            filled[place] = value
+        new_args, new_kwargs = jax.tree.unflatten(structure, filled)
+        return function(*new_args, **new_kwargs)
+
+    def shapes(stand_in: int) -> Any:
+        return jax.eval_shape(
+            run,
+            [
+                jax.ShapeDtypeStruct(
+                    tuple(stand_in if size is None else size for size in leaves[i].shape),
+                    leaves[i].dtype,
+                )
+                for i in places
+            ],
+        )
+
+    first = shapes(_STAND_INS[0])
+    unknown = any(None in leaves[i].shape for i in places)
+    second = shapes(_STAND_INS[1]) if unknown else first
+    return jax.tree.map(
+        lambda a, b: SymbolicTensor(
+            tuple(m if m == n else None for m, n in zip(a.shape, b.shape)), a.dtype
+        ),
+        first,
+        second,
+    )

@@ -1,0 +1,242 @@
+"""`Sequential`: a stack of layers, each fed by the one before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from slipstream.core import registry
+from slipstream.core.layer import Layer
+from slipstream.core.registry import register
+from slipstream.core.symbol import SymbolicTensor
+from slipstream.layers.input import InputLayer
+from slipstream.models.model import Model
+
+
+@register("model")
+class Sequential(Model):
+    """A stack of layers, each fed by the one before.
+
+    It is built at once if the first layer says its input's shape (an `Input`, or a layer with
+    `input_shape` or `input_dim`), else on the first data.
+
+    Args:
+        layers: the layers, bottom first.
+        trainable: whether optimizers update it.
+        name: automatic if not given.
+    """
+
+    per_example = True
+
+    def __init__(
+        self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, **kwargs)
+        self._stack: list[Layer] = []
+        for layer in layers or ():
+            self.add(layer, rebuild=False)
+        self._maybe_build_stack()
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer (or an `Input`) on top.
+
+        Raises:
+            ValueError: if it is no layer, its name is taken, or an `Input` is not the first.
+        """
+        if isinstance(layer, SymbolicTensor) and layer.node is not None:
+            layer = layer.node.operation
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"Sequential {self.name!r} is made of layers; got {layer!r}. "
+                + ("Call the class to make a layer." if isinstance(layer, type) else "")
+            )
+        if not self._stack and layer._input_shape_hint is not None:
+            self._stack.append(
+                InputLayer(batch_shape=layer._input_shape_hint, dtype=_input_dtype(layer))
+            )
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ValueError(
+                f"Sequential {self.name!r} has an input already; Input must be the first layer."
+            )
+        if any(other.name == layer.name for other in self._stack):
+            raise ValueError(
+                f"Sequential {self.name!r} has a layer named {layer.name!r} already. Give each "
+                "layer a name of its own."
+            )
+        self._stack.append(layer)
+        self._changed()
+        if rebuild:
+            self._maybe_build_stack()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the topmost layer off.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if not self.layers:
+            raise ValueError(f"Sequential {self.name!r} has no layer to pop.")
+        layer = self._stack.pop()
+        self._changed()
+        if rebuild:
+            self._maybe_build_stack()
+        return layer
+
+    def _changed(self) -> None:
+        self.built = False
+        self._session = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the `InputLayer`."""
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def _input(self) -> SymbolicTensor | None:
+        first = self._stack[0] if self._stack else None
+        return first.symbol if isinstance(first, InputLayer) else None
+
+    def _maybe_build_stack(self) -> None:
+        if self._input is not None and self.layers:
+            self.build(self._input.shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Build every layer for inputs of this shape, batch axis included."""
+        if self._input is None:
+            if input_shape is None:
+                raise ValueError(
+                    f"Sequential {self.name!r} does not know its input's shape. Start it with "
+                    "Input(shape=…), or pass build() the shape."
+                )
+            self._stack.insert(0, InputLayer(batch_shape=tuple(input_shape)))
+        assert self._input is not None
+        spec: Any = self._input
+        with self._named():
+            for layer in self.layers:
+                try:
+                    spec = layer(spec)
+                except NotImplementedError:
+                    return
+        self._outputs = spec
+        self._build_shapes = {"input_shape": self._input.shape}
+        self.built = True
+
+    def build_on(self, x: Any) -> None:
+        """Build for the shape of a batch."""
+        leaf = jax.tree.leaves(x)[0]
+        if self._input is None:
+            self._stack.insert(
+                0, InputLayer(batch_shape=(None, *_columns(leaf.shape)[1:]), dtype=_float(leaf))
+            )
+        self.build()
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Feed the inputs through all layers."""
+        outputs = self._fit_rank(inputs)
+        for layer in self._stack:
+            outputs = layer(outputs)
+        return outputs
+
+    def _fit_rank(self, inputs: Any) -> Any:
+        """``(batch,)`` for ``(batch, 1)`` and back, in the input's type."""
+        spec = self._input
+        if spec is None or not hasattr(inputs, "ndim"):
+            return inputs
+        if inputs.ndim == len(spec.shape) - 1 and spec.shape[-1] == 1:
+            inputs = inputs[..., None]
+        elif inputs.ndim == len(spec.shape) + 1 and inputs.shape[-1] == 1:
+            inputs = inputs[..., 0]
+        return inputs.astype(spec.dtype) if inputs.dtype != spec.dtype else inputs
+
+    def check_input(self, x: Any) -> None:
+        """Raise a ValueError that shows both shapes if data cannot go in."""
+        spec = self._input
+        if spec is None:
+            return
+        leaves = jax.tree.leaves(x)
+        if len(leaves) != 1:
+            raise ValueError(
+                f"Sequential {self.name!r} takes one input; got {len(leaves)} arrays."
+            )
+        shape, wanted = tuple(leaves[0].shape), tuple(spec.shape)
+        options = [shape, (*shape, 1), shape[:-1] if shape[-1:] == (1,) else shape]
+        for option in options:
+            if len(option) == len(wanted) and all(
+                b is None or a == b for a, b in zip(option[1:], wanted[1:])
+            ):
+                return
+        raise ValueError(
+            f"Sequential {self.name!r} wants inputs of shape {wanted}; got data of shape {shape}. "
+            f"Reshape the data, or declare the model with Input(shape={shape[1:]})."
+        )
+
+    @property
+    def input_shape(self) -> tuple:
+        """Shape of the input, batch axis included."""
+        return self._known(self._input).shape
+
+    @property
+    def output_shape(self) -> tuple:
+        """Shape of the output, batch axis included."""
+        return self._known(getattr(self, "_outputs", None)).shape
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs."""
+        return [self._known(self._input)]
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs."""
+        return [self._known(getattr(self, "_outputs", None))]
+
+    def _known(self, symbol: SymbolicTensor | None) -> SymbolicTensor:
+        if symbol is None:
+            raise AttributeError(
+                f"Sequential {self.name!r} is not built yet: call it on data, or start it with "
+                "Input(shape=…)."
+            )
+        return symbol
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for an input of the given shape."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Configurations of all layers."""
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype_policy,
+            "layers": [registry.serialize(layer) for layer in self._stack],
+        }
+        if self._input is not None:
+            config["build_input_shape"] = self._input.shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Sequential:
+        """The model that `get_config` described."""
+        layers = [registry.deserialize(layer, kind="layer") for layer in config["layers"]]
+        model = cls(layers, name=config.get("name"), trainable=config.get("trainable", True))
+        shape = config.get("build_input_shape")
+        if shape and not model.built and model.layers:
+            model.build(tuple(shape))
+        return model
+
+
+def _columns(shape: tuple) -> tuple:
+    return shape if len(shape) > 1 else (*shape, 1)
+
+
+def _float(leaf: Any) -> str | None:
+    """Whole numbers keep their type, so that tokens reach an embedding exactly."""
+    return None if jnp.issubdtype(leaf.dtype, jnp.floating) else str(leaf.dtype)
+
+
+def _input_dtype(layer: Layer) -> str:
+    return layer.compute_dtype

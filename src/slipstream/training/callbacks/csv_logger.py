@@ -1,0 +1,71 @@
+"""`CSVLogger`: the epochs as a table in a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+import numpy as np
+
+from slipstream.training.callbacks.base import Callback
+
+
+class CSVLogger(Callback):
+    """Writes a line for each epoch: its number from 0, then the figures by name.
+
+    The columns are those of the first epoch, with a ``val_`` column for each if it had none;
+    what an epoch lacks is ``NA``. Every line is on disk before the next epoch begins.
+
+    Args:
+        filename: the file.
+        separator: between two values.
+        append: whether to go on with the file that is there, or to replace it.
+    """
+
+    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.sep = separator
+        self.append = append
+        self._file: TextIO | None = None
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Open the file."""
+        self._close()
+        self._file = open(self.filename, "a" if self.append else "w", newline="")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the epoch's line."""
+        assert self._file is not None
+        logs = logs or {}
+        if self._writer is None:
+            names = sorted(logs)
+            if not any(name.startswith("val_") for name in names):
+                names += [f"val_{name}" for name in names]
+            self._writer = csv.DictWriter(
+                self._file, ["epoch", *names], restval="NA", extrasaction="ignore",
+                delimiter=self.sep,
+            )  # fmt: skip
+            if not self._file.tell():
+                self._writer.writeheader()
+        self._writer.writerow({**{k: _cell(v) for k, v in logs.items()}, "epoch": epoch})
+        self._file.flush()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the file."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = self._writer = None
+
+
+def _cell(value: Any) -> Any:
+    """A list in brackets and quotes; anything else as it is."""
+    if isinstance(value, str) or not isinstance(value, Iterable) or np.ndim(value) == 0:
+        return value
+    return f'"[{", ".join(map(str, value))}]"'

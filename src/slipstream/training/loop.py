@@ -1,0 +1,420 @@
+"""The loops behind `fit`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from slipstream.core import config, engine
+from slipstream.data.sources import ArraySource, BatchSource, make_source
+from slipstream.data.split import split_off
+from slipstream.training.callbacks.base import Callback, CallbackList
+from slipstream.training.callbacks.history import History
+from slipstream.training.checks import check_finite, check_targets
+from slipstream.training.clock import Clock
+from slipstream.training.feed import Feed
+from slipstream.training.interrupt import Interrupt
+from slipstream.training.progress import ProgbarLogger
+from slipstream.training.session import Session, open_session, outputs_of
+
+CHUNK_SECONDS = 0.2  # between two looks at progress, Ctrl-C and the clock
+MOST_ORDERS = 4_000_000  # row numbers that travel in one dispatch of several epochs
+
+Source = ArraySource | BatchSource
+Logs = dict[str, Any]
+
+
+class Pacer:
+    """Chooses how many batches the next dispatch runs.
+
+    Args:
+        limit: batches a dispatch may run at most; 1 where somebody must see each batch.
+        seconds: expected time of one batch, until it is measured.
+    """
+
+    def __init__(self, limit: int | None, seconds: float) -> None:
+        self.limit = limit
+        self.seconds = seconds
+
+    def next(self, remaining: int) -> int:
+        """Batches for the next dispatch, out of `remaining`."""
+        count = max(1, int(CHUNK_SECONDS / self.seconds))
+        if count * 2 > remaining:  # no short rest for a dispatch of its own
+            count = remaining
+        return min(count, self.limit or count)
+
+    def saw(self, count: int, seconds: float) -> None:
+        """Learn from a dispatch of `count` batches that took `seconds`."""
+        self.seconds = max(seconds / count, 1e-7)
+
+
+class Pass:
+    """Runs one program over the batches of one epoch of a feed.
+
+    Args:
+        mode: ``"train"`` or ``"test"``.
+        session: the model's session.
+        feed: the data.
+        callbacks: who is told about batches.
+        clock: charged with the time.
+        planned: batches of all epochs together, for the compiler's effort.
+    """
+
+    def __init__(
+        self, mode: str, session: Session, feed: Feed, callbacks: CallbackList, clock: Clock,
+        planned: int,
+    ) -> None:
+        self.mode, self.session, self.feed = mode, session, feed
+        self.callbacks, self.clock, self.planned = callbacks, clock, planned
+        self.program = session.train if mode == "train" else session.test
+        self.each = callbacks.sees_batches(mode)
+        self.pacer: Pacer | None = None
+        self.part = "train" if mode == "train" else "validate"
+
+    def run(self, carry: Any, frozen: Any, step: int, interrupt: Interrupt) -> tuple[Any, Logs]:
+        """Run one epoch from `carry`; give the new carry and the results on the host.
+
+        A training run publishes its state after every dispatch, so nothing is lost.
+        """
+        live, clock, model = self.session.live, self.clock, self.callbacks.model
+        done, results = 0, None
+        segments = self.feed.epoch(live.seed, step)
+        while True:
+            with clock.part("data"):
+                segment = next(segments, None)
+            if segment is None:
+                break
+            start = 0
+            while start < segment.count:
+                if self.pacer is None:
+                    with clock.part("compile"):
+                        cost = self.program.cost(
+                            carry, frozen, segment.data, segment.order.shape[1], segment.partial
+                        )
+                    one = self.each or not self.program.loops(cost)
+                    self.pacer = Pacer(1 if one else None, engine.forecast(cost.flops, 1))
+                count = self.pacer.next(segment.count - start)
+                if self.each:
+                    self.callbacks.batch(self.mode, "begin", done)
+                compiled = clock.seconds.get("compile", 0.0)
+                begin = time.perf_counter()
+                with clock.part(self.part):
+                    carry, results = self.program(
+                        carry, frozen, segment.data, segment.order, start, count,
+                        partial=segment.partial, planned=self.planned, clock=clock,
+                    )
+                    if self.mode == "train":
+                        live.publish(carry)
+                start += count
+                done += count
+                last = start == segment.count
+                if self.each or (not last and count > 1):
+                    with clock.part(self.part):
+                        jax.block_until_ready(results)
+                    compiled = clock.seconds.get("compile", 0.0) - compiled
+                    self.pacer.saw(count, time.perf_counter() - begin - compiled)
+                if self.each:
+                    with clock.part("callbacks"):
+                        self.callbacks.batch(self.mode, "end", done - 1, to_host(results))
+                    if self.mode == "train":
+                        carry = live.current()  # a callback may have assigned variables
+                else:
+                    with clock.part("callbacks"):
+                        self.callbacks.progress(self.mode, done, results)
+                if interrupt.asked or (self.mode == "train" and model.stop_training):
+                    return carry, to_host(results)
+        if results is None:
+            raise ValueError(
+                "The data gave no batch for this epoch: the iterator is used up. Pass an object "
+                "that can be iterated again, or set steps_per_epoch so that it lasts."
+            )
+        with clock.part(self.part):
+            logs = to_host(results)
+        return carry, logs
+
+
+    def at_once(self, epochs: int) -> int:
+        """How many epochs one dispatch may run: 1, or more where they are short."""
+        source, session = self.feed.source, self.session
+        if (
+            not isinstance(source, ArraySource)
+            or not self.feed.stays
+            or self.each
+            or not self.callbacks.watches_only
+            or (source.partial and not session.fills)
+        ):
+            return 1
+        data = self.feed.resident()
+        with self.clock.part("compile"):
+            cost = self.program.cost(
+                session.live.current(), (), data, source.batch_size, bool(source.partial)
+            )
+        if not self.program.loops(cost):
+            return 1
+        one = engine.forecast(cost.flops, source.steps)
+        rows = source.steps * source.batch_size
+        return max(1, min(epochs, int(CHUNK_SECONDS / one), MOST_ORDERS // rows))
+
+    def run_several(self, state: Any, step: int, count: int, room: int) -> tuple[Any, list[Logs]]:
+        """Run `count` epochs in one dispatch; `room` is the number it is compiled for."""
+        source, live = self.feed.source, self.session.live
+        assert isinstance(source, ArraySource)
+        with self.clock.part("data"):
+            data = self.feed.resident()
+            orders = np.zeros((room, source.steps, source.batch_size), np.int32)
+            for i in range(count):
+                orders[i] = source.order(live.seed, step + i * source.steps)
+        with self.clock.part(self.part):
+            state, results = self.program.epochs(
+                state, _zeros(self.session), data, orders, count,
+                partial=bool(source.partial), planned=self.planned, clock=self.clock,
+            )
+            live.publish(state)
+            results = jax.tree.map(np.asarray, results)
+        return state, [
+            to_host({name: value[i] for name, value in results.items()}) for i in range(count)
+        ]
+
+
+def to_host(results: Any) -> Logs:
+    """Results of a program as floats (arrays where they are no scalars), sorted by name."""
+    return {
+        name: float(value) if np.ndim(value) == 0 else np.asarray(value)
+        for name, value in sorted(results.items())
+    }
+
+
+def _zeros(session: Session) -> list[Any]:
+    return [np.copy(value) for value in session.live.metric_zeros]
+
+
+def _callbacks(
+    callbacks: Any, model: Any, verbose: Any, history: bool, **params: Any
+) -> CallbackList:
+    """The user's callbacks with a progress bar and a history where there is none yet."""
+    if isinstance(callbacks, CallbackList):
+        callbacks.set_params({**callbacks.params, **params})
+        return callbacks
+    chosen: list[Callback] = list(
+        callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+    )
+    for callback in chosen:
+        if not hasattr(callback, "on_epoch_end"):
+            raise TypeError(
+                f"callbacks holds {callback!r}, which is no callback. Derive its class from "
+                "slipstream.callbacks.Callback, and pass an instance."
+            )
+    if verbose and not any(isinstance(c, ProgbarLogger) for c in chosen):
+        chosen.append(ProgbarLogger())
+    if history and not any(isinstance(c, History) for c in chosen):
+        chosen.append(History())
+    return CallbackList(chosen, model, verbose=verbose, **params)
+
+
+def _verbosity(verbose: Any) -> int:
+    return 1 if verbose == "auto" else int(verbose)
+
+
+def _prepare(model: Any, source: Source, clock: Clock, what: str) -> Session:
+    """Build and check: the model on the first batch, the data against the model."""
+    with clock.part("build"):
+        batch = source.first()
+        session = open_session(model, batch, compiled=True)
+        assert session.objective is not None
+        x, y, sample_weight = source.data if isinstance(source, ArraySource) else batch
+        model.check_input(batch[0])
+        check_targets(session.objective, y, outputs_of(model, batch[0]))
+        if config.check_data():
+            named = {"x": x, "y": y, "sample_weight": sample_weight}
+            check_finite({what + k: v for k, v in named.items() if v is not None})
+    return session
+
+
+def fit(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    epochs: int = 1,
+    verbose: Any = "auto",
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool | str = True,
+    class_weight: dict[int, float] | None = None,
+    sample_weight: Any = None,
+    initial_epoch: int = 0,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    validation_batch_size: int | None = None,
+    validation_freq: Any = 1,
+) -> History:
+    """Train a model; `Model.fit` documents the arguments."""
+    clock = Clock()
+    verbose = _verbosity(verbose)
+    with clock.part("build"):
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split_off(
+                *_plain(x, y, sample_weight), validation_split
+            )
+        source = make_source(
+            x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle,
+            class_weight=class_weight,
+        )
+        _check_endless(source, "steps_per_epoch")
+    session = _prepare(model, source, clock, "")
+    live = session.live
+    listeners = _callbacks(
+        callbacks, model, verbose, True, epochs=epochs, steps=source.steps,
+        samples=source.size if isinstance(source, ArraySource) and not steps_per_epoch else None,
+    )
+    epochs_to_run = max(epochs - initial_epoch, 0)
+    planned = epochs_to_run * (source.steps or 1000)
+    run = Pass("train", session, Feed(source, session.fills), listeners, clock, planned)
+    validation = None
+    if validation_data is not None:
+        validation = _validation(
+            model, validation_data, validation_batch_size or batch_size, validation_steps,
+            listeners, clock, epochs_to_run,
+        )
+    model.stop_training = False
+    logs: Logs = {}
+    with Interrupt() as interrupt:
+        listeners.call("on_train_begin")
+        if model._resume_epoch is not None:
+            initial_epoch, model._resume_epoch = model._resume_epoch, None
+        room = run.at_once(epochs - initial_epoch) if validation is None else 1
+        epoch = initial_epoch
+        while epoch < epochs and not (model.stop_training or interrupt.asked):
+            state = live.current()
+            with clock.part("data"):
+                step = int(state.optimizer.iterations)
+            if room > 1:
+                count = min(room, epochs - epoch)
+                begin = time.perf_counter()
+                _, found = run.run_several(state, step, count, room)
+                listeners.params["epoch_seconds"] = (time.perf_counter() - begin) / count
+                with clock.part("callbacks"):
+                    for logs in found:
+                        listeners.call("on_epoch_begin", epoch)
+                        listeners.call("on_epoch_end", epoch, logs)
+                        epoch += 1
+                continue
+            with clock.part("callbacks"):
+                listeners.call("on_epoch_begin", epoch)
+            state = live.current()._replace(metrics=_zeros(session))
+            state, logs = run.run(state, (), step, interrupt)
+            live.publish(state)
+            if validation is not None and not interrupt.asked and _due(validation_freq, epoch):
+                logs = {**logs, **_validate(validation, session, listeners, clock, interrupt)}
+            with clock.part("callbacks"):
+                listeners.call("on_epoch_end", epoch, logs)
+            epoch += 1
+        if epochs_to_run:
+            _finalize(session)
+        model.interrupted = interrupt.asked
+        with clock.part("callbacks"):
+            listeners.call("on_train_end", logs)
+    history = next(c for c in listeners.callbacks if isinstance(c, History))
+    model.history = history
+    model.last_run = clock.split()
+    return history
+
+
+def _plain(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Arrays of the user's as arrays, so that rows can be cut off; batches as they are."""
+    from slipstream.data.arrays import to_arrays
+    from slipstream.data.sources import is_batches
+
+    if is_batches(x):
+        return x, y, sample_weight
+    return to_arrays(x, "x"), to_arrays(y, "y"), to_arrays(sample_weight, "sample_weight")
+
+
+def _check_endless(source: Source, argument: str) -> None:
+    if isinstance(source, BatchSource) and source.steps is None and source.endless:
+        # A finite generator may end by itself; nothing can be known about it before.
+        return
+    if source.steps is not None and source.steps < 1:
+        raise ValueError(f"{argument} must be at least 1; got {source.steps}.")
+
+
+def _validation(
+    model: Any, data: Any, batch_size: int | None, steps: int | None, listeners: CallbackList,
+    clock: Clock, runs: int,
+) -> Pass:
+    parts = data if isinstance(data, tuple) else (data,)
+    source = make_source(*parts, batch_size=batch_size, steps=steps)
+    session = _prepare(model, source, clock, "validation_data: ")
+    planned = runs * (source.steps or 1000)
+    return Pass("test", session, Feed(source, session.fills), listeners, clock, planned)
+
+
+def _validate(
+    validation: Pass, session: Session, listeners: CallbackList, clock: Clock, interrupt: Interrupt
+) -> Logs:
+    """Results on the validation data, their names with ``val_`` before them."""
+    with clock.part("callbacks"):
+        listeners.call("on_test_begin")
+    _, found = validation.run(_zeros(session), session.frozen(), 0, interrupt)
+    with clock.part("callbacks"):
+        listeners.call("on_test_end", found)
+    return {f"val_{name}": value for name, value in found.items()}
+
+
+def _due(frequency: Any, epoch: int) -> bool:
+    if isinstance(frequency, int):
+        return (epoch + 1) % frequency == 0
+    return epoch + 1 in frequency
+
+
+def _finalize(session: Session) -> None:
+    """Let the optimizer put averaged weights in place, if it keeps any."""
+    optimizer = session.optimizer
+    if optimizer is not None and optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+        optimizer.finalize_variable_values(session.live.trainable)
+
+
+def evaluate(
+    model: Any,
+    x: Any = None,
+    y: Any = None,
+    batch_size: int | None = None,
+    verbose: Any = "auto",
+    sample_weight: Any = None,
+    steps: int | None = None,
+    callbacks: Any = None,
+    return_dict: bool = False,
+) -> Any:
+    """Loss and metrics on data; `Model.evaluate` documents the arguments."""
+    clock = Clock()
+    verbose = _verbosity(verbose)
+    source = make_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
+    session = _prepare(model, source, clock, "")
+    listeners = _callbacks(callbacks, model, verbose, False, epochs=1, steps=source.steps)
+    run = Pass(
+        "test", session, Feed(source, session.fills), listeners, clock, source.steps or 1000
+    )
+    with Interrupt() as interrupt:
+        listeners.call("on_test_begin")
+        _, found = run.run(_zeros(session), session.frozen(), 0, interrupt)
+        listeners.call("on_test_end", found)
+        if interrupt.asked:
+            raise KeyboardInterrupt
+    assert session.objective is not None
+    model.last_run = clock.split()
+    return in_order(session, found, return_dict)
+
+
+def in_order(session: Session, logs: Logs, return_dict: bool) -> Any:
+    """Results as a dictionary, or as a list (one number alone by itself), loss first."""
+    if return_dict:
+        return logs
+    assert session.objective is not None
+    values = [
+        logs[metric.name] for metric in session.objective.all_metrics() if metric.name in logs
+    ]
+    return values[0] if len(values) == 1 else values

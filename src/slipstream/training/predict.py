@@ -1,0 +1,195 @@
+"""Prediction, and the calls that run a single batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from slipstream.core import cost, engine
+from slipstream.data.arrays import length, to_arrays
+from slipstream.data.sources import is_batches, make_source, unpack, weigh_classes
+from slipstream.training.callbacks.base import CallbackList
+from slipstream.training.checks import check_targets
+from slipstream.training.clock import Clock
+from slipstream.training.loop import Logs, in_order, to_host
+from slipstream.training.session import Session, open_session, outputs_of
+
+_FLOPS_A_DISPATCH = 2e8  # enough work to make a dispatch's own cost disappear
+_MOST_ROWS = 4096
+
+
+def predict(
+    model: Any,
+    x: Any,
+    batch_size: int | None = None,
+    verbose: Any = "auto",
+    steps: int | None = None,
+    callbacks: Any = None,
+) -> Any:
+    """Outputs for all of `x`; `Model.predict` documents the arguments."""
+    if is_batches(x):
+        return _over_batches(model, x, steps, callbacks)
+    x = to_arrays(x, "x")
+    rows = length(x, "x")
+    session: Session | None = model._session
+    if session is None:
+        if not rows:
+            raise ValueError("x has no rows, and the model is not built yet. Pass an example.")
+        session = open_session(
+            model, (jax.tree.map(lambda leaf: leaf[:1], x), None, None), compiled=False
+        )
+    model.check_input(x)
+    listeners = CallbackList(callbacks or (), model, verbose=0, epochs=1, steps=None)
+    if steps is not None:
+        rows = min(rows, steps * (batch_size or 32))
+        x = jax.tree.map(lambda leaf: leaf[:rows], x)
+    if listeners.callbacks:
+        listeners.call("on_predict_begin")
+    began = time.perf_counter()
+    if session.per_example and not listeners.sees_batches("predict"):
+        width = _width(session, x, rows, batch_size or 32)
+        parts = list(_run(session, x, rows, width, fill=True))
+    else:
+        parts = []
+        whole = _run(session, x, rows, batch_size or 32, fill=False)
+        for number, part in enumerate(whole):
+            listeners.batch("predict", "begin", number)
+            parts.append(part)
+            listeners.batch("predict", "end", number, {"outputs": part})
+    outputs = _join(parts)
+    if listeners.callbacks:
+        listeners.call("on_predict_end")
+    if verbose in (1, 2):
+        seconds = time.perf_counter() - began
+        print(f"Predicted {rows:,} examples in {seconds:.3g} s · {rows / seconds:,.0f} samples/s")
+    return outputs
+
+
+def _run(session: Session, x: Any, rows: int, width: int, fill: bool) -> Iterator[Any]:
+    """Outputs of consecutive parts of `x`, on the device; parts filled up to a power of two.
+
+    Filling keeps the number of programs small, whatever sizes are asked for.
+    """
+    frozen = session.frozen()
+    for start in range(0, max(rows, 1), width):
+        count = min(width, rows - start)
+        part = x if count == rows else jax.tree.map(
+            lambda leaf, start=start, count=count: leaf[start : start + count], x
+        )
+        filled = _bucket(count) if fill else count
+        if filled != count:
+            part = jax.tree.map(lambda leaf, n=filled: _fill(leaf, n), part)
+        outputs = session.predict(frozen, part)
+        if filled != count:
+            outputs = jax.tree.map(lambda leaf, n=count: np.asarray(leaf)[:n], outputs)
+        yield outputs
+
+
+def _fill(leaf: Any, rows: int) -> np.ndarray:
+    leaf = np.asarray(leaf)
+    filled = np.zeros((rows, *leaf.shape[1:]), leaf.dtype)
+    filled[: len(leaf)] = leaf
+    return filled
+
+
+def _bucket(rows: int) -> int:
+    return 1 << max(rows - 1, 0).bit_length()
+
+
+def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
+    """Rows of a dispatch: at least `batch_size`, more where the model is small."""
+    if rows <= batch_size:
+        return batch_size
+    engine.enable_cache()
+    key = tuple((leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(x))
+    if key not in session.widths:
+        sample = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), leaf.dtype), x
+        )
+        traced = session.predict.trace(session.frozen(), sample)
+        session.widths[key] = cost.count(traced.jaxpr).flops / batch_size
+    wanted = _FLOPS_A_DISPATCH / max(session.widths[key], 1.0)
+    return max(batch_size, _bucket(int(min(wanted, _MOST_ROWS)) + 1) // 2)
+
+
+def _join(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return jax.tree.map(np.array, parts[0])
+    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(v) for v in leaves]), *parts)
+
+
+def _over_batches(model: Any, batches: Any, steps: int | None, callbacks: Any) -> Any:
+    source = make_source(batches, steps=steps)
+    session = open_session(model, source.first(), compiled=False)
+    listeners = CallbackList(callbacks or (), model, verbose=0, epochs=1, steps=source.steps)
+    listeners.call("on_predict_begin")
+    parts = []
+    for number, (x, _, _) in enumerate(source.epoch(0, 0)):
+        listeners.batch("predict", "begin", number)
+        rows = length(x, "x")
+        parts += _run(session, x, rows, rows, fill=session.per_example)
+        listeners.batch("predict", "end", number, {"outputs": parts[-1]})
+    listeners.call("on_predict_end")
+    if not parts:
+        raise ValueError("The data gave no batch to predict on.")
+    return _join(parts)
+
+
+def _one_batch(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any
+) -> tuple[Session, Any]:
+    if y is None and isinstance(x, tuple):
+        x, y, sample_weight = unpack(x)
+    x, y = to_arrays(x, "x"), to_arrays(y, "y")
+    sample_weight = to_arrays(sample_weight, "sample_weight")
+    if class_weight is not None:
+        sample_weight = weigh_classes(class_weight, y, sample_weight)
+    batch = (x, y, sample_weight)
+    length({"x": x, "y": y} if y is not None else {"x": x}, "data")
+    session = open_session(model, batch, compiled=True)
+    assert session.objective is not None
+    model.check_input(x)
+    check_targets(session.objective, y, outputs_of(model, x))
+    return session, batch
+
+
+def train_on_batch(
+    model: Any, x: Any, y: Any = None, sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None, return_dict: bool = False,
+) -> Any:
+    """One step on one batch; `Model.train_on_batch` documents the arguments."""
+    session, batch = _one_batch(model, x, y, sample_weight, class_weight)
+    live = session.live
+    state, results = _single(session.train, live.current(), (), batch)
+    live.publish(state)
+    return in_order(session, to_host(results), return_dict)
+
+
+def test_on_batch(
+    model: Any, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+) -> Any:
+    """Loss and metrics of one batch; `Model.test_on_batch` documents the arguments."""
+    session, batch = _one_batch(model, x, y, sample_weight, None)
+    live = session.live
+    state = live.current()
+    metrics, results = _single(session.test, state.metrics, session.frozen(), batch)
+    live.publish(state._replace(metrics=metrics))
+    return in_order(session, to_host(results), return_dict)
+
+
+def _single(program: Any, carry: Any, frozen: Any, batch: Any) -> tuple[Any, Logs]:
+    rows = jax.tree.leaves(batch)[0].shape[0]
+    order = np.arange(rows, dtype=np.int32)[None]
+    return program(carry, frozen, batch, order, 0, 1, partial=False, planned=1, clock=Clock())
+
+
+def predict_on_batch(model: Any, x: Any) -> Any:
+    """Outputs for one batch as NumPy arrays, at exactly its size."""
+    x = to_arrays(x, "x")
+    session = open_session(model, (x, None, None), compiled=False)
+    model.check_input(x)
+    return jax.tree.map(np.array, session.predict(session.frozen(), x))

@@ -1,0 +1,111 @@
+"""A session: what follows from a compiled model and its variables, kept between calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from slipstream.core.scope import Scope
+from slipstream.data.sources import Batch
+from slipstream.training import step
+from slipstream.training.objective import Objective
+from slipstream.training.program import LoopProgram
+from slipstream.training.state import LiveState
+
+
+class Session:
+    """Optimizer, objective, live state and programs of one model.
+
+    Args:
+        model: a built model.
+        optimizer: the optimizer of `compile`, or None.
+        objective: the bound objective of `compile`, or None for prediction alone.
+    """
+
+    def __init__(self, model: Any, optimizer: Any, objective: Objective | None) -> None:
+        if optimizer is not None and not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        self.optimizer = optimizer
+        self.objective = objective
+        metrics = [] if objective is None else objective.all_metrics()
+        for metric in metrics:
+            metric.reset_state()
+        self.live = LiveState(
+            model, optimizer, [variable for metric in metrics for variable in metric.variables]
+        )
+        layers = model._flatten_layers()
+        # The model itself only passes data from layer to layer, unless it is a user's own class.
+        self.per_example = all(
+            layer.per_example and layer.activity_regularizer is None for layer in layers
+        )
+        self.fills = self.per_example and objective is not None and objective.per_example
+        if objective is not None:
+            if optimizer is not None:
+                self.train = LoopProgram(
+                    step.make_train_step(model, objective, self.live),
+                    lambda state: self._results(state.metrics),
+                )
+            self.test = LoopProgram(
+                step.make_test_step(model, objective, self.live), self._results
+            )
+        self.predict = jax.jit(step.make_predict_step(model, self.live))
+        self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
+
+    def _results(self, metrics: list[Any]) -> dict[str, Any]:
+        assert self.objective is not None
+        with Scope(self.live.metric_variables, metrics).active():
+            return self.objective.results()
+
+    def frozen(self) -> tuple[list[Any], list[Any]]:
+        """Values of the model's variables, for programs that only read them."""
+        state = self.live.current()
+        return state.trainable, state.non_trainable
+
+
+def outputs_of(model: Any, x: Any) -> Any:
+    """Shapes of the model's outputs for a batch, building the model on the way."""
+
+    def run(x: Any) -> Any:
+        with Scope(training=False).active():
+            return model(x)
+
+    if not model.built:
+        model.build_on(x)
+    return jax.eval_shape(run, x)
+
+
+def open_session(model: Any, batch: Batch, *, compiled: bool) -> Session:
+    """The model's session, made or renewed for its present variables.
+
+    Args:
+        model: the model; built on the batch if it is not yet.
+        batch: a batch of the data to come.
+        compiled: whether losses and metrics are needed.
+
+    Raises:
+        ValueError: if they are needed and the model is not compiled.
+    """
+    x, y, _ = batch
+    session: Session | None = model._session
+    if session is not None and session.live.matches(model):
+        if not compiled or session.objective is not None:
+            return session
+    compiled_with = model._compiled
+    if compiled and compiled_with is None:
+        raise ValueError(
+            f"Model {model.name!r} is not compiled. Call compile(optimizer=…, loss=…) first."
+        )
+    if not model.built:
+        model.build_on(x)
+    objective = None
+    if compiled and compiled_with is not None:
+        objective = compiled_with.objective
+        if not objective.bound:
+            objective.bind(outputs_of(model, x), y, model.output_names)
+    optimizer = None if compiled_with is None else compiled_with.optimizer
+    session = Session(model, optimizer, objective)
+    if model._session is not None:  # go on with the same run: its seed outlives new variables
+        session.live.seed = model._session.live.seed
+    model._session = session
+    return session
