@@ -57,7 +57,7 @@ def relu(
     return jnp.where(x <= threshold, below, above)
 
 
-@_activation(integers=True)
+@_activation()
 def relu6(x: Any) -> Any:
     """``min(max(x, 0), 6)`` (Krizhevsky 2010)."""
     return jax.nn.relu6(x)

@@ -127,6 +127,18 @@ def apply_keras(optimizer, weights, steps):
         variable.assign(value)
 
 
+def pack(arrays):
+    """A list of one flat array, as a training loop may pass it; none from none."""
+    return [jnp.concatenate([jnp.ravel(array) for array in arrays])] if arrays else []
+
+
+def pack_state(state):
+    """An optimizer's state with every list packed."""
+    slots = {name: pack([own[name] for own in state.slots])[0] for name in state.slots[0]}
+    packed = {"accumulators": pack(state.accumulators), "averages": pack(state.averages)}
+    return state._replace(slots=[slots], **packed)
+
+
 def plain(variable):
     """A variable's value as an array."""
     return np.asarray(variable.value)

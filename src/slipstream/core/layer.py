@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
@@ -370,7 +370,7 @@ class Layer:
             )
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            scope = Scope(training=False, key=key_from(0))
+            scope = Scope(training=False, key=key_from(0), dry=True)
             with scope.active():
                 return self._run(args, kwargs)
 
@@ -414,16 +414,13 @@ class Layer:
             kwargs = {**kwargs, "mask": mask}
         scope.autocast = self.compute_dtype if self.autocast else None
         try:
-            if own and "training" in accepts:
-                # Layers inside must see the mode although no program is being traced.
-                with scope.active():
-                    outputs = self.call(*args, **kwargs)
-                self._losses = scope.losses
-            else:
+            with scope.active() if own else nullcontext():
                 outputs = self.call(*args, **kwargs)
-            if self.activity_regularizer is not None:
-                for output in jax.tree.leaves(outputs):
-                    self.add_loss(self.activity_regularizer(output) / max(output.shape[0], 1))
+                if self.activity_regularizer is not None:
+                    for output in jax.tree.leaves(outputs):
+                        self.add_loss(self.activity_regularizer(output) / max(output.shape[0], 1))
+            if own:
+                self._losses = scope.losses
         except Exception as error:
             self._locate(error, args)
             raise
@@ -438,7 +435,7 @@ class Layer:
 
     def _locate(self, error: Exception, args: tuple) -> None:
         """Say in the innermost layer where an error arose."""
-        if not getattr(error, "__notes__", None):
+        if not any(note.startswith("In layer ") for note in getattr(error, "__notes__", ())):
             shapes = [getattr(leaf, "shape", leaf) for leaf in jax.tree.leaves(args)]
             error.add_note(
                 f"In layer {self.path!r} ({type(self).__name__}), called with "
@@ -497,10 +494,10 @@ class Layer:
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": self.dtype_policy,
+            "dtype": registry.serialize(self.dtype_policy),
         }
         if self.activity_regularizer is not None:
-            config["activity_regularizer"] = self.activity_regularizer
+            config["activity_regularizer"] = registry.serialize(self.activity_regularizer)
         own = type(self).__init__
         if own is not Layer.__init__ and type(self).get_config is Layer.get_config:
             args, kwargs = self._init_arguments  # type: ignore[attr-defined]
@@ -521,8 +518,8 @@ class Layer:
         return cls(**config)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """Shapes the layer was built for, or None if it is not built."""
-        if not self.built or not self._build_shapes:
+        """Shapes the layer was built for, or None if it has nothing to build."""
+        if not self._build_shapes or type(self).build is Layer.build:
             return None
         return dict(self._build_shapes)
 

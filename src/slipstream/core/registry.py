@@ -6,6 +6,7 @@ name found in a file, so loading a file runs no code but ours and what the user 
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,8 @@ _scoped: ContextVar[dict[str, Any]] = ContextVar("slipstream_custom_objects", de
 
 
 def register(kind: str, *aliases: str) -> Callable[[T], T]:
-    """Enter one of our own classes or functions under its name, its snake case and `aliases`.
+    """Enter one of our own classes or functions under its name, `aliases` and, for a class, its
+    name in lower case (optimizers) or snake case (the rest).
 
     The first entry under a name stays, so that ``"mean_squared_error"`` is the function
     registered before the class `MeanSquaredError`.
@@ -51,7 +53,7 @@ def register(kind: str, *aliases: str) -> Callable[[T], T]:
         name: str = target.__name__  # type: ignore[attr-defined]
         names = _by_kind[kind]
         names[name] = target
-        for alias in (*aliases, *((snake_case(name), name.lower()) if _is_class(target) else ())):
+        for alias in (_plain(kind, target), *aliases):
             names.setdefault(alias, target)
         _home[id(target)] = (kind, name)
         return target
@@ -125,10 +127,7 @@ def resolve(kind: str, identifier: Any) -> Any:
         if target is None:
             target = _by_kind[kind].get(identifier)
         if target is None:
-            # One name for each entry: of its aliases the plainest.
-            names = sorted(_by_kind[kind], key=lambda name: ("_" not in name, not name.islower()))
-            known = {id(_by_kind[kind][name]): name for name in reversed(names)}.values()
-            raise ValueError(f"Unknown {kind}: {identifier!r}. {nearest(identifier, known)}")
+            raise ValueError(f"Unknown {kind}: {identifier!r}. {_hint(kind, identifier)}")
         return target() if _is_class(target) else target
     if _is_class(identifier):
         return identifier()
@@ -277,6 +276,24 @@ def _kinds_of(module: str) -> list[str]:
     found = [kind for kind, home in MODULES.items() if home != "keras" and plain.startswith(home)]
     # The longest module wins: a schedule's module starts with the optimizers' one.
     return sorted(found, key=lambda kind: -len(MODULES[kind])) or list(MODULES)
+
+
+def _hint(kind: str, identifier: str) -> str:
+    """The nearest names, one for each entry; or the plain names of all entries."""
+    names = {name: entry for name, entry in _by_kind[kind].items() if name.islower()}
+    close = difflib.get_close_matches(identifier.lower(), names, n=6, cutoff=0.6)
+    entries = {id(names[name]): name for name in reversed(close)}
+    if not entries:
+        return nearest(identifier, {_plain(kind, entry) for entry in names.values()})
+    suggested = [name for name in close if name in entries.values()][:3]
+    return "Did you mean " + " or ".join(map(repr, suggested)) + "?"
+
+
+def _plain(kind: str, target: Any) -> str:
+    """The name by which strings usually call an entry."""
+    if not _is_class(target):
+        return target.__name__
+    return target.__name__.lower() if kind == "optimizer" else snake_case(target.__name__)
 
 
 def _is_class(target: Any) -> bool:

@@ -30,6 +30,7 @@ class Scope:
         ordinals: place of each layer (by `id`) in its model, folded into the key.
         row_mask: ``(batch,)`` bool, False for the rows that only fill up a partial batch;
             None when every row is real.
+        dry: True where only shapes are wanted: whatever is assigned is forgotten at the end.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Scope:
         key: Any = None,
         ordinals: dict[int, int] | None = None,
         row_mask: Any = None,
+        dry: bool = False,
     ) -> None:
         self.values: dict[int, Any] = {id(v): value for v, value in zip(variables, values)}
         self.training = training
@@ -48,6 +50,7 @@ class Scope:
         self.ordinals = ordinals or {}
         self.draws: dict[int, int] = {}
         self.row_mask = row_mask
+        self.dry = dry
         self.losses: list[Any] = []
         self.autocast: str | None = None
 

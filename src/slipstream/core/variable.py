@@ -136,7 +136,7 @@ class Variable:
         if isinstance(value, Variable):
             value = value.value
         scope = current_scope()
-        bound = scope is not None and id(self) in scope.values
+        bound = scope is not None and (scope.dry or id(self) in scope.values)
         if not isinstance(value, (np.ndarray, jax.Array)):
             value = jnp.asarray(value, dtype=self.dtype)
         if tuple(value.shape) != self.shape:
@@ -187,6 +187,9 @@ class Variable:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self.value, dtype=dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_value": np.array(self.stored)}  # copies and pickles hold the array
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

@@ -43,20 +43,29 @@ class ArraySource:
 
     @property
     def partial(self) -> int:
-        """Rows of the last batch of an epoch if it is not full, else 0."""
-        whole = ceil(self.size / self.batch_size)
-        return self.size % self.batch_size if self.steps >= whole else 0
+        """Rows of the last batch of a pass if it is not full, else 0."""
+        return self.size % self.batch_size
 
     def order(self, seed: int, step: int) -> np.ndarray:
         """Row numbers of an epoch's batches: ``(steps, batch)`` int32, -1 where there is no row.
 
+        The data are passed over again and again; an epoch takes the batches from `step` on, so
+        an epoch of fewer batches than a pass goes on where the last one ended.
+
         Args:
-            seed: the run's seed.
-            step: training steps taken before this epoch; another step gives another order.
+            seed: the run's seed; with the number of the pass it fixes the order.
+            step: training steps taken before this epoch.
         """
+        whole = ceil(self.size / self.batch_size)
+        passes = range(step // whole, (step + self.steps - 1) // whole + 1)
+        table = np.concatenate([self._pass(seed, number) for number in passes])
+        begin = step % whole
+        return table[begin : begin + self.steps]
+
+    def _pass(self, seed: int, number: int) -> np.ndarray:
         rows: np.ndarray = np.arange(self.size, dtype=np.int32)
         if self.shuffle:
-            generator = np.random.default_rng([seed, step])
+            generator = np.random.default_rng([seed, number])
             if self.shuffle == "batch":
                 whole = self.size // self.batch_size * self.batch_size
                 blocks = rows[:whole].reshape(-1, self.batch_size)
@@ -65,10 +74,7 @@ class ArraySource:
                 rows = generator.permutation(rows)
         table = np.full(ceil(self.size / self.batch_size) * self.batch_size, -1, np.int32)
         table[: self.size] = rows
-        table = table.reshape(-1, self.batch_size)
-        if self.steps > len(table):  # more steps than one pass over the data has
-            table = np.tile(table, (ceil(self.steps / len(table)), 1))
-        return table[: self.steps]
+        return table.reshape(-1, self.batch_size)
 
     def first(self) -> Batch:
         """The first rows, to build a model with."""

@@ -1,0 +1,33 @@
+"""Datasets by name, from packages that are installed anyway; nothing is downloaded."""
+
+from __future__ import annotations
+
+from slipstream.core.names import nearest
+from slipstream.datasets import fashion, mnist, tables
+from slipstream.datasets.base import Dataset, Entry
+
+__all__ = ["Dataset", "Entry", "available", "entries", "load"]
+
+_ENTRIES = {entry.name: entry for entry in [*mnist.ENTRIES, *tables.ENTRIES, *fashion.ENTRIES]}
+
+
+def load(name: str) -> Dataset:
+    """The dataset of this name.
+
+    Raises:
+        ValueError: if the name is unknown, or a file is damaged.
+        FileNotFoundError: if it is not on this machine, with the ways to get it.
+    """
+    if name not in _ENTRIES:
+        raise ValueError(f"There is no dataset {name!r}. {nearest(name, _ENTRIES)}")
+    return _ENTRIES[name].load()
+
+
+def available() -> list[str]:
+    """Names of the datasets that are on this machine."""
+    return [name for name, entry in _ENTRIES.items() if entry.find()]
+
+
+def entries() -> list[Entry]:
+    """All datasets that `load` knows, on this machine or not."""
+    return list(_ENTRIES.values())

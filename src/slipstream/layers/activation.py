@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream import activations, constraints, initializers, regularizers
+from slipstream.core import registry
 from slipstream.core.layer import InputSpec, Layer
 from slipstream.core.registry import register
 
@@ -167,13 +168,13 @@ class PReLU(_Elementwise):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""
-        return {
-            **super().get_config(),
+        own = {
             "alpha_initializer": self.alpha_initializer,
             "alpha_regularizer": self.alpha_regularizer,
             "alpha_constraint": self.alpha_constraint,
             "shared_axes": self.shared_axes,
         }
+        return {**super().get_config(), **registry.serialize_dict(own)}
 
 
 @register("layer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream import activations, constraints, initializers, regularizers
+from slipstream.core import registry
 from slipstream.core.layer import InputSpec, Layer
 from slipstream.core.registry import register
 
@@ -101,10 +102,9 @@ class Dense(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""
-        return {
-            **super().get_config(),
+        own = {
             "units": self.units,
-            "activation": activations.serialize(self.activation),
+            "activation": self.activation,
             "use_bias": self.use_bias,
             "kernel_initializer": self.kernel_initializer,
             "bias_initializer": self.bias_initializer,
@@ -114,3 +114,4 @@ class Dense(Layer):
             "bias_constraint": self.bias_constraint,
             "quantization_config": None,
         }
+        return {**super().get_config(), **registry.serialize_dict(own)}

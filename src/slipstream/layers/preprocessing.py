@@ -157,7 +157,7 @@ class Normalization(Layer):
         """Arguments of an equal layer."""
         return {
             **super().get_config(),
-            "axis": self.axis if len(self.axis) != 1 else self.axis[0],
+            "axis": self.axis,
             "invert": self.invert,
             "mean": _plain(self.input_mean),
             "variance": _plain(self.input_variance),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -104,7 +105,7 @@ class Loss:
             sample_weight: factors that broadcast to the values, ``(batch,)`` mostly.
             mask: bool, the leading axes of the values, ``(batch,)`` or ``(batch, time)``: what is
                 False counts neither in the sum nor in the divisor, whatever `y_pred` holds
-                there. Where None, the mask that a layer attached to `y_pred` is used.
+                there. A mask that a layer attached to `y_pred` takes out what it does as well.
 
         Returns:
             A scalar, or the values where the reduction is ``"none"`` or None.
@@ -112,33 +113,27 @@ class Loss:
         Raises:
             ValueError: if weights or mask do not fit the values.
         """
-        if mask is None:
-            mask = _attached_mask(y_pred)
+        masks = [mask, _attached_mask(y_pred)]
+        masks = [jnp.asarray(each).astype(bool) for each in masks if each is not None]
         y_true = jax.tree.map(self._to_array, y_true, is_leaf=_is_numbers)
         y_pred = jax.tree.map(self._to_array, y_pred, is_leaf=_is_numbers)
-        if mask is None:
-            values = self.call(y_true, y_pred)
-        else:
-            mask = jnp.asarray(mask).astype(bool)
-            values = self._call_masked(y_true, y_pred, mask)
-        values_mask = attached(values, "mask")  # a class that a loss ignores
-        return reduce_weighted(
-            to_array(values, self.dtype),
-            sample_weight,
-            [m for m in (mask, values_mask) if m is not None],
-            self.reduction,
-        )
+        values = self._call_masked(y_true, y_pred, masks) if masks else self.call(y_true, y_pred)
+        ignored = attached(values, "mask")  # a class that the loss is told to ignore
+        if ignored is not None:
+            masks.append(ignored)
+        return reduce_weighted(to_array(values, self.dtype), sample_weight, masks, self.reduction)
 
     def _to_array(self, value: Any) -> Any:
         return to_array(value.value if isinstance(value, Variable) else value, self.dtype)
 
-    def _call_masked(self, y_true: Any, y_pred: Any, mask: Any) -> Any:
+    def _call_masked(self, y_true: Any, y_pred: Any, masks: list[Any]) -> Any:
         """`call` on inputs in which nothing that is masked can reach the loss or its gradient."""
-        y_pred = jax.tree.map(lambda leaf: self._shield(leaf, mask, 0.5), y_pred)
-        y_true = jax.tree.map(lambda leaf: self._shield(leaf, mask, 1), y_true)
-        if self.averages and y_true.ndim == y_pred.ndim == mask.ndim == 1:
+        for mask in masks:
+            y_pred = jax.tree.map(partial(self._shield, mask=mask, fill=0.5), y_pred)
+            y_true = jax.tree.map(partial(self._shield, mask=mask, fill=1), y_true)
+        if self.averages and all(array.ndim == 1 for array in (y_true, y_pred, *masks)):
             wide = derive(y_pred, lambda array: array[:, None])
-            return masked_mean(self.call(y_true[:, None], wide), mask)
+            return masked_mean(self.call(y_true[:, None], wide), masks)
         values = self.call(y_true, y_pred)
         if self.per_example and values.ndim == 0:
             raise ValueError(
@@ -215,10 +210,10 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The values of the function."""
-        targets, structure = jax.tree.flatten(y_true)
-        predictions, same = jax.tree.flatten(y_pred)
-        if bool(structure == same):
-            pairs = [match_ranks(t, p) for t, p in zip(targets, predictions)]
+        structure: Any = jax.tree.structure(y_true)
+        if structure == jax.tree.structure(y_pred):
+            leaves = zip(jax.tree.leaves(y_true), jax.tree.leaves(y_pred))
+            pairs = [match_ranks(t, p) for t, p in leaves]
             y_true = jax.tree.unflatten(structure, [t for t, _ in pairs])
             y_pred = jax.tree.unflatten(structure, [p for _, p in pairs])
         return self.fn(y_true, y_pred, **self._fn_kwargs)

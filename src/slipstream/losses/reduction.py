@@ -57,9 +57,9 @@ def reduce_weighted(
     return _ratio(total, divisor)
 
 
-def masked_mean(values: Any, mask: Any) -> Any:
-    """Mean of the values, all axes, of which a mask over their leading axes leaves some."""
-    return reduce_weighted(values, None, [mask], "mean")
+def masked_mean(values: Any, masks: Sequence[Any]) -> Any:
+    """Mean of those values that all masks over their leading axes leave."""
+    return reduce_weighted(values, None, masks, "mean")
 
 
 def _ratio(total: Any, divisor: Any) -> Any:

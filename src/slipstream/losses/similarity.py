@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.registry import register
+from slipstream.core.scope import attach
 from slipstream.losses.arrays import floats, pair
 from slipstream.losses.base import NamedLoss, row_wise
 
@@ -50,6 +51,7 @@ def circle(
 
     Returns:
         Values ``(batch,)``; 0 for an example with no other of its class, or none of another.
+        Loss classes do not count such an example in the mean.
     """
     y_pred = floats(y_pred)
     labels = jnp.reshape(jnp.asarray(y_true), -1)
@@ -68,7 +70,9 @@ def circle(
     push = gamma * jax.nn.relu(similarity + margin) * (similarity - margin)
     exponent = _logsumexp(pull, alike) + _logsumexp(push, ~same)
     both = jnp.any(alike, axis=1) & jnp.any(~same, axis=1)
-    return jnp.where(both, jax.nn.softplus(jnp.where(both, exponent, 0)), 0)
+    values = jnp.where(both, jax.nn.softplus(jnp.where(both, exponent, 0)), 0)
+    attach(values, "mask", both)
+    return values
 
 
 def _logsumexp(x: Any, where: Any) -> Any:

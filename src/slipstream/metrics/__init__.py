@@ -53,8 +53,8 @@ from slipstream.metrics.correlation import (
     pearson_correlation,
 )
 from slipstream.metrics.fscore import F1Score, FBetaScore
-from slipstream.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
 from slipstream.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from slipstream.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
 from slipstream.metrics.operating_point import (
     PrecisionAtRecall,
     RecallAtPrecision,

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.registry import register
 from slipstream.losses.arrays import match_ranks
+from slipstream.losses.base import row_wise
 from slipstream.metrics.reduction import FunctionMetric, metric_function
-from slipstream.metrics.
+
 
 def _hits(found: Any) -> Any:
     return found.astype(config.floatx())
@@ -22,6 +23,7 @@ def _accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @metric_function
+@row_wise
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     """1 where ``y_pred > threshold`` agrees with a target of 0 or 1, else 0, elementwise."""
     y_true, y_pred = match_ranks(jnp.asarray(y_true), jnp.asarray(y_pred))
@@ -29,6 +31,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
 
 
 @metric_function
+@row_wise
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest entries of both are in the same place, else 0.
 
@@ -48,6 +51,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @metric_function
+@row_wise
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where the largest score is that of the target class, else 0.
 
@@ -71,6 +75,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
 
 
 @metric_function
+@row_wise
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     """1 where fewer than `k` scores are above that of the target class, else 0.
 
@@ -91,6 +96,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 @metric_function
+@row_wise
 def sparse_top_k_categorical_accuracy(
     y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
 ) -> Any:

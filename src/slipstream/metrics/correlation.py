@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.registry import register
 from slipstream.losses.arrays import match_ranks
+from slipstream.losses.base import row_wise
 from slipstream.metrics.reduction import FunctionMetric, metric_function
-from slipstream.metrics.weighting import within_rows
 
 
 def _moments(y_true: Any, y_pred: Any, axis: Any) -> tuple[Any, Any, Any, Any]:
@@ -29,6 +29,7 @@ def _moments(y_true: Any, y_pred: Any, axis: Any) -> tuple[Any, Any, Any, Any]:
 
 
 @metric_function
+@row_wise
 def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
     """Pearson's r, ``cov / (std_true * std_pred)``, along `axis`; nan where either is constant.
 
@@ -45,6 +46,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
 
 
 @metric_function
+@row_wise
 def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
     """Lin's concordance, ``2 cov / (var_true + var_pred + (mean_true - mean_pred)²)``.
 
@@ -60,16 +62,8 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> Any:
     return 2 * covariance / (var_true + var_pred + shift * shift + config.epsilon())
 
 
-class _Correlation(FunctionMetric):
-    direction = "up"
-
-    def __init__(self, fn: Any, name: str, dtype: Any, axis: Any) -> None:
-        super().__init__(fn, name, dtype, axis=axis)
-        self.per_example = within_rows(axis)
-
-
 @register("metric")
-class PearsonCorrelation(_Correlation):
+class PearsonCorrelation(FunctionMetric):
     """Mean of Pearson's correlation coefficient along `axis`.
 
     Args:
@@ -78,14 +72,16 @@ class PearsonCorrelation(_Correlation):
         axis: axis or axes along which target and prediction are compared.
     """
 
+    direction = "up"
+
     def __init__(
         self, name: str = "pearson_correlation", dtype: Any = None, axis: Any = -1
     ) -> None:
-        super().__init__(pearson_correlation, name, dtype, axis)
+        super().__init__(pearson_correlation, name, dtype, axis=axis)
 
 
 @register("metric")
-class ConcordanceCorrelation(_Correlation):
+class ConcordanceCorrelation(FunctionMetric):
     """Mean of Lin's concordance correlation coefficient along `axis`.
 
     Args:
@@ -94,7 +90,9 @@ class ConcordanceCorrelation(_Correlation):
         axis: axis or axes along which target and prediction are compared.
     """
 
+    direction = "up"
+
     def __init__(
         self, name: str = "concordance_correlation", dtype: Any = None, axis: Any = -1
     ) -> None:
-        super().__init__(concordance_correlation, name, dtype, axis)
+        super().__init__(concordance_correlation, name, dtype, axis=axis)

@@ -70,10 +70,8 @@ class Thresholds:
         place = (positive.astype(jnp.int32) * labels + jnp.arange(labels)) * (size + 1) + bins
         histogram = jnp.zeros(2 * labels * (size + 1), weights.dtype).at[place].add(weights)
         histogram = histogram.reshape(2, labels, size + 1)
-        reached = jax.lax.cumsum(histogram, axis=2, reverse=True)
-        above = reached[..., 1:]
-        under = reached[..., :1] - above
-        (fp, tp), (tn, fn) = above, under
+        fp, tp = jax.lax.cumsum(histogram, axis=2, reverse=True)[..., 1:]
+        tn, fn = jax.lax.cumsum(histogram, axis=2)[..., :-1]
         return {"tp": tp.T, "fp": fp.T, "tn": tn.T, "fn": fn.T}
 
 

@@ -27,7 +27,6 @@ class BinaryCrossentropy(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(
         self,
@@ -134,7 +133,6 @@ class Poisson(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(self, name: str = "poisson", dtype: Any = None) -> None:
         super().__init__(poisson, name, dtype)

@@ -11,6 +11,7 @@ from slipstream.core import registry
 from slipstream.core.registry import register
 from slipstream.core.scope import attached
 from slipstream.losses.arrays import match_ranks
+from slipstream.losses.base import keeps_rows_apart
 from slipstream.metrics.base import Metric
 from slipstream.metrics.weighting import combine_mask, ratio, row_sums
 
@@ -86,7 +87,8 @@ class Mean(_Reduction):
 class MeanMetricWrapper(Mean):
     """Mean of ``fn(y_true, y_pred)`` over rows.
 
-    A mask attached to `y_pred` counts as weights of 0 and 1.
+    A mask attached to `y_pred` counts as weights of 0 and 1. For our own functions that average
+    over the last axis, a target or prediction ``(batch,)`` means ``(batch, 1)``.
 
     Args:
         fn: function of target and prediction to ``(batch,)`` or ``(batch, …)`` values.
@@ -95,8 +97,7 @@ class MeanMetricWrapper(Mean):
         **kwargs: further arguments of `fn`.
     """
 
-    per_example = False  # nothing is known of the function
-    numbers_are_rows = False
+    per_example = False  # nothing is known of the function, unless it says so itself
 
     def __init__(
         self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
@@ -106,6 +107,11 @@ class MeanMetricWrapper(Mean):
         self._fn_kwargs = kwargs
         if self.direction is None and registry.is_ours(fn):
             self.direction = "down"  # a loss
+        rows_apart = keeps_rows_apart(kwargs.get("axis", -1))
+        if type(self) is MeanMetricWrapper:
+            self.per_example = rows_apart and getattr(fn, "per_example", False)
+        elif not rows_apart:
+            self.per_example = False
 
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
@@ -113,7 +119,7 @@ class MeanMetricWrapper(Mean):
         """Gather one batch; weights are ``(batch,)`` or up to the shape of the values."""
         mask = attached(y_pred, "mask")
         y_true, y_pred = jnp.asarray(y_true, self.dtype), jnp.asarray(y_pred, self.dtype)
-        if self.numbers_are_rows:
+        if getattr(self._fn, "averages", False):
             y_true, y_pred = match_ranks(y_true, y_pred)
             if y_pred.ndim == 1:
                 y_true, y_pred = y_true[:, None], y_pred[:, None]
@@ -143,8 +149,6 @@ class FunctionMetric(MeanMetricWrapper):
     """One of our own functions as a metric: its arguments are attributes and configuration.
 
     Attributes:
-        numbers_are_rows: True where the function averages over the last axis, so that a target or
-            prediction ``(batch,)`` means ``(batch, 1)``.
         unsaid: arguments that the configuration names only where they differ from these values.
     """
 

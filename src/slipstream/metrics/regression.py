@@ -17,7 +17,6 @@ from slipstream.losses import (
 )
 from slipstream.losses.arrays import match_ranks
 from slipstream.metrics.reduction import FunctionMetric, Mean
-from slipstream.metrics.weighting import within_rows
 
 
 @register("metric", "mse", "MSE")
@@ -30,7 +29,6 @@ class MeanSquaredError(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(self, name: str = "mean_squared_error", dtype: Any = None) -> None:
         super().__init__(mean_squared_error, name, dtype)
@@ -73,7 +71,6 @@ class MeanAbsoluteError(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(self, name: str = "mean_absolute_error", dtype: Any = None) -> None:
         super().__init__(mean_absolute_error, name, dtype)
@@ -89,7 +86,6 @@ class MeanAbsolutePercentageError(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(self, name: str = "mean_absolute_percentage_error", dtype: Any = None) -> None:
         super().__init__(mean_absolute_percentage_error, name, dtype)
@@ -105,7 +101,6 @@ class MeanSquaredLogarithmicError(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(self, name: str = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
         super().__init__(mean_squared_logarithmic_error, name, dtype)
@@ -121,7 +116,6 @@ class LogCoshError(FunctionMetric):
     """
 
     direction = "down"
-    numbers_are_rows = True
 
     def __init__(self, name: str = "logcosh", dtype: Any = None) -> None:
         super().__init__(log_cosh, name, dtype)
@@ -151,4 +145,3 @@ class CosineSimilarity(FunctionMetric):
         axis: int = -1,
     ) -> None:
         super().__init__(_cosine_similarity, name, dtype, axis=axis)
-        self.per_example = within_rows(axis)

@@ -20,12 +20,6 @@ def check_same_shape(metric: Any, y_true: Any, y_pred: Any) -> None:
         )
 
 
-def within_rows(axis: Any) -> bool:
-    """Whether a reduction over `axis` surely leaves the batch axis alone."""
-    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return all(each == -1 or each > 0 for each in axes)
-
-
 def widen(weights: Any, ndim: int) -> Any:
     """Append axes of size 1 up to `ndim`, so that row weights reach all of a row."""
     return weights.reshape(weights.shape + (1,) * (ndim - weights.ndim))

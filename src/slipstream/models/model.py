@@ -85,7 +85,7 @@ class Model(Layer):
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), x)
 
         def run(x: Any) -> Any:
-            with Scope(training=False).active():
+            with Scope(training=False, dry=True).active():
                 return self(x)
 
         jax.eval_shape(run, shapes)

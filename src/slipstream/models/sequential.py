@@ -211,7 +211,7 @@ class Sequential(Model):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": self.dtype_policy,
+            "dtype": registry.serialize(self.dtype_policy),
             "layers": [registry.serialize(layer) for layer in self._stack],
         }
         if self._input is not None:

@@ -11,6 +11,7 @@ from slipstream.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from slipstream.optimizers.base import Optimizer
 from slipstream.optimizers.matrix import Adafactor, Muon
 from slipstream.optimizers.optax import OptaxOptimizer, is_transformation
+from slipstream.optimizers.scaling import LossScaleOptimizer
 from slipstream.optimizers.sgd import SGD, Lion
 from slipstream.optimizers.transition import OptimizerState
 
@@ -25,6 +26,7 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "LossScaleOptimizer",
     "Muon",
     "Nadam",
     "OptaxOptimizer",

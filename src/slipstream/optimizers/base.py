@@ -100,11 +100,11 @@ class Optimizer(UpdateRule):
 
     def state(self) -> OptimizerState:
         """The current values of all state, for the weights of `build` in their order."""
-        return self._own.read(range(len(self._own.slots)))
+        return self._own.read(range(len(self._own.places)))
 
     def assign_state(self, state: OptimizerState) -> None:
         """Write back what `state` gave and `transition` changed."""
-        self._own.write(range(len(self._own.slots)), state)
+        self._own.write(range(len(self._own.places)), state)
 
     # ---- applying ----------------------------------------------------------------------------
 

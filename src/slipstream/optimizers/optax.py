@@ -106,9 +106,9 @@ class OptaxOptimizer(Optimizer):
         """Not possible: optax transformations are functions.
 
         Raises:
-            NotImplementedError: always.
+            TypeError: always.
         """
-        raise NotImplementedError(
+        raise TypeError(
             f"Optimizer {self.name!r} wraps an optax transformation, which has no configuration "
             "to save. Save the weights, and compile with the same transformation after loading."
         )
@@ -122,7 +122,7 @@ def is_transformation(candidate: Any) -> bool:
 
 
 def _key_kind(leaf: Any) -> Any:
-    typed = jnp.issubdtype(getattr(leaf, "dtype", None), jax.dtypes.prng_key)
+    typed = jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
     return jax.random.key_impl(leaf) if typed else None
 
 

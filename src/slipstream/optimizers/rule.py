@@ -128,6 +128,13 @@ class UpdateRule:
             rate = self.schedule(step) if _takes_step(self.schedule) else self.schedule()
         return jnp.asarray(rate, wide_float())
 
+    def loss_scale(self, state: OptimizerState) -> Any:
+        """What the loss must be multiplied by before it is differentiated; None for nothing.
+
+        `Optimizer.scale_loss` for programs that carry the state themselves.
+        """
+        return self.loss_scale_factor
+
     @property
     def packable(self) -> bool:
         """Whether weights may be laid end to end and updated as one flat array."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -66,10 +66,7 @@ def transition(
 
         carried = jax.tree.map(jnp.asarray, (values, grads, slots, shared, sums))
         last = (iterations + 1) % many == 0
-        if isinstance(last, jax.core.Tracer):
-            values, slots, shared, sums = jax.lax.cond(last, due, wait, *carried)
-        else:  # outside of a program a cond would be compiled anew at each step
-            values, slots, shared, sums = (due if last else wait)(*carried)
+        values, slots, shared, sums = choose(last, due, wait, *carried)
     else:
         values, slots, shared = apply(values, grads, slots, shared)
     averages = state.averages
@@ -78,6 +75,13 @@ def transition(
     return values, OptimizerState(
         iterations + 1, state.learning_rate, shared, slots, sums, averages
     )
+
+
+def choose(condition: Any, yes: Callable[..., Any], no: Callable[..., Any], *args: Any) -> Any:
+    """`jax.lax.cond`, but a plain choice outside of programs, where it would compile anew."""
+    if isinstance(condition, jax.core.Tracer):
+        return jax.lax.cond(condition, yes, no, *args)
+    return (yes if condition else no)(*args)
 
 
 def _check(params: Sequence[Any], grads: Sequence[Any], decays: Sequence[Any]) -> None:

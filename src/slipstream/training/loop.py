@@ -196,8 +196,7 @@ def _callbacks(
 ) -> CallbackList:
     """The user's callbacks with a progress bar and a history where there is none yet."""
     if isinstance(callbacks, CallbackList):
-        callbacks.set_params({**callbacks.params, **params})
-        return callbacks
+        callbacks = callbacks.callbacks
     chosen: list[Callback] = list(
         callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
     )
@@ -222,10 +221,10 @@ def _prepare(model: Any, source: Source, clock: Clock, what: str) -> Session:
     """Build and check: the model on the first batch, the data against the model."""
     with clock.part("build"):
         batch = source.first()
+        x, y, sample_weight = source.data if isinstance(source, ArraySource) else batch
+        model.check_input(x)
         session = open_session(model, batch, compiled=True)
         assert session.objective is not None
-        x, y, sample_weight = source.data if isinstance(source, ArraySource) else batch
-        model.check_input(batch[0])
         check_targets(session.objective, y, outputs_of(model, batch[0]))
         if config.check_data():
             named = {"x": x, "y": y, "sample_weight": sample_weight}
@@ -280,7 +279,7 @@ def fit(
             model, validation_data, validation_batch_size or batch_size, validation_steps,
             listeners, clock, epochs_to_run,
         )
-    model.stop_training = False
+    model.stop_training = model.interrupted = False
     logs: Logs = {}
     with Interrupt() as interrupt:
         listeners.call("on_train_begin")
@@ -308,6 +307,7 @@ def fit(
             state = live.current()._replace(metrics=_zeros(session))
             state, logs = run.run(state, (), step, interrupt)
             live.publish(state)
+            model.interrupted = interrupt.asked
             if validation is not None and not interrupt.asked and _due(validation_freq, epoch):
                 logs = {**logs, **_validate(validation, session, listeners, clock, interrupt)}
             with clock.part("callbacks"):
@@ -374,7 +374,7 @@ def _due(frequency: Any, epoch: int) -> bool:
 def _finalize(session: Session) -> None:
     """Let the optimizer put averaged weights in place, if it keeps any."""
     optimizer = session.optimizer
-    if optimizer is not None and optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+    if optimizer is not None and optimizer.use_ema:
         optimizer.finalize_variable_values(session.live.trainable)
 
 

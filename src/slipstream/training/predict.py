@@ -150,9 +150,9 @@ def _one_batch(
         sample_weight = weigh_classes(class_weight, y, sample_weight)
     batch = (x, y, sample_weight)
     length({"x": x, "y": y} if y is not None else {"x": x}, "data")
+    model.check_input(x)
     session = open_session(model, batch, compiled=True)
     assert session.objective is not None
-    model.check_input(x)
     check_targets(session.objective, y, outputs_of(model, x))
     return session, batch
 

@@ -67,7 +67,7 @@ def outputs_of(model: Any, x: Any) -> Any:
     """Shapes of the model's outputs for a batch, building the model on the way."""
 
     def run(x: Any) -> Any:
-        with Scope(training=False).active():
+        with Scope(training=False, dry=True).active():
             return model(x)
 
     if not model.built:

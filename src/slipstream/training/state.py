@@ -172,17 +172,22 @@ class LiveState:
             variable._value = deferred
 
     def _fetch(self, place: int) -> np.ndarray:
+        """A copy of one variable's value: programs reuse the state's own buffers."""
+        assert self._state is not None
         if self._host is None:
-            assert self._state is not None
-            host = jax.tree.map(np.array, self._state)  # copies, for the reason above
-            packing = self.packing
-            unpacked = host._replace(
-                trainable=packing.unpack(host.trainable),
-                optimizer=packing.optimizer(host.optimizer, packing.unpack),
+            self._host = {}
+        if place not in self._host:
+            state, packing = self._state, self.packing
+            if packing.active:  # a small model: fetch all of it
+                state = jax.tree.map(np.asarray, state)
+            unpacked = state._replace(
+                trainable=packing.unpack(state.trainable),
+                optimizer=packing.optimizer(state.optimizer, packing.unpack),
                 seed=None,
             )
-            pairs = zip(jax.tree.leaves(self._places), jax.tree.leaves(unpacked))
-            self._host = {place: value for place, value in pairs if isinstance(place, int)}
+            for each, value in zip(jax.tree.leaves(self._places), jax.tree.leaves(unpacked)):
+                if isinstance(each, int) and (packing.active or each == place):
+                    self._host[each] = np.array(value)
         return self._host[place]
 
 

@@ -23,10 +23,15 @@ class Callback:
         model: the model being run.
         params: ``epochs``, ``steps`` and ``verbose`` of the run.
         passive: True for one that only watches. Several short epochs may then run before its
-            hooks are called, for each of them in order.
+            hooks are called, for each of them in order. A subclass has to say so itself.
     """
 
     passive = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "passive" not in vars(cls):  # it may look at weights where its base did not
+            cls.passive = False
 
     def __init__(self) -> None:
         self._model: Any = None
@@ -99,23 +104,46 @@ class Callback:
 class CallbackList(Callback):
     """Several callbacks as one; only the hooks that somebody overrides cost anything.
 
+    A training loop of the user's own calls its hooks, which are those of every callback.
+
     Args:
         callbacks: the callbacks, called in this order.
         model: the model they get to see.
+        add_history: whether to add a `History` if there is none.
+        add_progbar: whether to add a `ProgbarLogger` if there is none.
         params: facts of the run.
     """
 
     def __init__(
-        self, callbacks: Iterable[Callback] = (), model: Any = None, **params: Any
+        self,
+        callbacks: Iterable[Callback] | None = None,
+        model: Any = None,
+        *,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        **params: Any,
     ) -> None:
         super().__init__()
-        self.callbacks = list(callbacks)
+        self.callbacks = list(callbacks or ())
+        if add_progbar:
+            from slipstream.training.progress import ProgbarLogger
+
+            self._add(ProgbarLogger)
+        if add_history:
+            from slipstream.training.callbacks.history import History
+
+            self._add(History)
         self._listeners = {
             hook: [c for c in self.callbacks if _overrides(c, hook)] for hook in _HOOKS
         }
-        self._watchers = [c for c in self.callbacks if hasattr(c, "progress")]
+        # Of the class: an attribute of that name may be the user's own progress bar.
+        self._watchers: list[Any] = [c for c in self.callbacks if hasattr(type(c), "progress")]
         self.set_model(model)
         self.set_params(params)
+
+    def _add(self, kind: type[Callback]) -> None:
+        if not any(isinstance(callback, kind) for callback in self.callbacks):
+            self.callbacks.append(kind())
 
     def set_model(self, model: Any) -> None:
         """Pass the model on."""
@@ -130,7 +158,7 @@ class CallbackList(Callback):
             callback.set_params(params)
 
     def sees_batches(self, mode: str) -> bool:
-        """Whether anyone must be called for each batch of ``"train"``, ``"test"``, ``"predict"``."""
+        """Whether anyone must be called for each batch; `mode` is ``"train"`` and the like."""
         return any(
             self._listeners[f"on_{mode}_batch_{end}"]
             or (mode == "train" and self._listeners[f"on_batch_{end}"])
@@ -148,6 +176,7 @@ class CallbackList(Callback):
 
     def call(self, hook: str, *args: Any) -> None:
         """Call a hook of everyone who overrides it."""
+        args = _arguments(hook, args)
         for callback in self._listeners[hook]:
             getattr(callback, hook)(*args)
 
@@ -159,11 +188,33 @@ class CallbackList(Callback):
     def batch(self, mode: str, end: str, number: int, logs: dict[str, Any] | None = None) -> None:
         """Call a hook of a batch: `end` is ``"begin"`` or ``"end"``."""
         hook = f"on_{mode}_batch_{end}"
+        logs = {} if logs is None else logs
         for callback in self.callbacks:
             if _overrides(callback, hook) or (
                 mode == "train" and _overrides(callback, f"on_batch_{end}")
             ):
                 getattr(callback, hook)(number, logs)
+        if end == "end":
+            self.progress(mode, number + 1, logs)
+
+
+def _arguments(hook: str, given: tuple[Any, ...], logs: Any = None) -> tuple[Any, ...]:
+    """A hook's arguments, with empty logs where there are none: users' hooks may insist on them."""
+    numbers = int("epoch" in hook or "batch" in hook)
+    logs = given[numbers] if len(given) > numbers else logs
+    return (*given[:numbers], {} if logs is None else logs)
+
+
+def _passed_on(hook: str) -> Any:
+    def call(self: CallbackList, *args: Any, logs: Any = None) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*_arguments(hook, args, logs))
+
+    return call
+
+
+for _hook in _HOOKS:
+    setattr(CallbackList, _hook, _passed_on(_hook))
 
 
 def _overrides(callback: Any, hook: str) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
-from typing import Any, TextIO
-
-import numpy as np
+from typing import IO, Any
 
 from slipstream.training.callbacks.base import Callback
 
@@ -16,7 +14,7 @@ class CSVLogger(Callback):
     """Writes a line for each epoch: its number from 0, then the figures by name.
 
     The columns are those of the first epoch, with a ``val_`` column for each if it had none;
-    what an epoch lacks is ``NA``. Every line is on disk before the next epoch begins.
+    what an epoch lacks is ``NA``. A line is on disk as soon as it is written.
 
     Args:
         filename: the file.
@@ -24,18 +22,21 @@ class CSVLogger(Callback):
         append: whether to go on with the file that is there, or to replace it.
     """
 
+    passive = True
+
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)
         self.sep = separator
         self.append = append
-        self._file: TextIO | None = None
+        self._file: IO[str] | None = None
         self._writer: Any = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the file."""
         self._close()
-        self._file = open(self.filename, "a" if self.append else "w", newline="")
+        mode = "a" if self.append else "w"
+        self._file = open(self.filename, mode, newline="")  # noqa: SIM115  closed at the end
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the epoch's line."""
@@ -66,6 +67,7 @@ class CSVLogger(Callback):
 
 def _cell(value: Any) -> Any:
     """A list in brackets and quotes; anything else as it is."""
-    if isinstance(value, str) or not isinstance(value, Iterable) or np.ndim(value) == 0:
+    single = not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
+    if isinstance(value, str) or single:
         return value
     return f'"[{", ".join(map(str, value))}]"'

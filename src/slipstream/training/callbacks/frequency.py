@@ -25,7 +25,7 @@ class SavingCallback(Callback):
             return
         if not isinstance(save_freq, int) or save_freq < 1:
             raise ValueError(
-                f"save_freq must be 'epoch' or a number of batches of at least 1; got {save_freq!r}."
+                f"save_freq must be 'epoch' or a number of batches, at least 1; got {save_freq!r}."
             )
         vars(self)["on_train_batch_end"] = self._count_batch
 

@@ -123,9 +123,7 @@ class ModelCheckpoint(SavingCallback, MonitorCallback):
             self._say(epoch, f"{self.monitor} did not improve from {before}")
             return False
         self.best = value
-        self._say(
-            epoch, f"{self.monitor} improved from {before} to {value:.5f}; saving to {path}"
-        )
+        self._say(epoch, f"{self.monitor} improved from {before} to {value:.5f}; saving to {path}")
         return True
 
     def _say(self, epoch: int, what: str) -> None:

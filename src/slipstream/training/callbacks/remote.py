@@ -27,6 +27,8 @@ class RemoteMonitor(Callback):
         ValueError: if `root` is no web address.
     """
 
+    passive = True
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

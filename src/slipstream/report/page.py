@@ -1,0 +1,126 @@
+"""A report as one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from slipstream.models.saving import atomic
+from slipstream.report import cost, results
+from slipstream.report.figures import figures
+from slipstream.report.markup import Markup, tag
+from slipstream.report.results import percent, quantity
+from slipstream.report.run import Run
+from slipstream.report.style import SHEET
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the report to a file; a file that was there stays whole until the new one is."""
+    with atomic(path) as temporary:
+        temporary.write_text(render(run), encoding="utf-8")
+
+
+def render(run: Run) -> str:
+    """The report as HTML. Names that come from data are escaped."""
+    found = figures(run)
+    body = [
+        _header(run, found),
+        _cards(run, found),
+        _notes(run),
+        results.learning_curves(run),
+        results.scatter(run),
+        results.parts(run, found),
+        results.confusion(run, found),
+        results.mistakes(run),
+        cost.time(run),
+        cost.architecture(run),
+        cost.provenance(run),
+        tag("footer", f"Written by Slipstream on {datetime.now():%Y-%m-%d at %H:%M}."),
+    ]
+    page = tag(
+        "html",
+        tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("title", f"{run.name} · Slipstream report"),
+            tag("style", Markup(SHEET)),
+        ),
+        tag("body", tag("main", *body)),
+        lang="en",
+    )
+    return f"<!doctype html>\n{page}\n"
+
+
+def _header(run: Run, found: dict[str, Any]) -> Markup:
+    if run.classes is not None:
+        lead = (
+            f"Of {len(run.test):,} test rows, which training never saw, "
+            f"{percent(found['scores']['test']['accuracy'])} were named correctly. Always naming "
+            f"the commonest class would give {percent(found['baseline'])}."
+        )
+    else:
+        lead = (
+            f"On {len(run.test):,} test rows, which training never saw, predictions are off by "
+            f"{quantity(found['scores']['test']['mae'])} on average. Always naming the mean would "
+            f"be off by {quantity(found['baseline'])}."
+        )
+    return tag(
+        "header",
+        tag("p", f"Slipstream report · {found['task']}", class_="eyebrow"),
+        tag("h1", run.name),
+        tag("p", run.title, class_="muted"),
+        tag("p", lead, class_="lead", style="margin-top:14px"),
+    )
+
+
+def _cards(run: Run, found: dict[str, Any]) -> Markup:
+    test, gap = found["scores"]["test"], found["gap"]
+    total = sum(run.seconds.values())
+    between = found["interval"]
+    if run.classes is not None:
+        low, high = between
+        main = ("Test accuracy", percent(test["accuracy"]),
+                f"95 % interval {100 * low:.1f} to {percent(high)}")  # fmt: skip
+        gap_card = ("Generalization gap", f"{100 * gap:.1f} pts", "training less test accuracy")
+    else:
+        shown = "" if between is None else f" ({quantity(between[0])} to {quantity(between[1])})"
+        main = ("Test R²", f"{test['r2']:.3f}", f"mean absolute error {quantity(test['mae'])}{shown}")
+        gap_card = ("Generalization gap", f"{gap:.3f}", "training less test R²")
+    cards = [
+        main,
+        gap_card,
+        ("Epochs", str(run.epochs), f"best: epoch {run.best_epoch + 1}"),
+        ("Training time", f"{total:.1f} s", f"of it compiling {run.seconds.get('compile', 0):.1f} s"),
+        ("Speed", f"{_short(run.rows_a_second)}", "training rows a second"),
+        ("Parameters", _short(run.model.count_params()), "in the model"),
+    ]
+    return tag(
+        "div",
+        *(
+            tag("div", tag("span", name), tag("b", value), tag("span", more),
+                class_="card main" if i == 0 else "card")
+            for i, (name, value, more) in enumerate(cards)
+        ),
+        class_="cards",
+    )  # fmt: skip
+
+
+def _notes(run: Run) -> Markup | None:
+    if not run.notes:
+        return None
+    return tag(
+        "section", tag("h2", "To know about these data"),
+        tag("ul", *(tag("li", note) for note in run.notes)), class_="notes",
+    )  # fmt: skip
+
+
+def _short(value: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            unit = 1e3 if letter == "k" else size
+            return f"{value / unit:.3g} {letter}"
+    return f"{value:,.0f}"
+
+

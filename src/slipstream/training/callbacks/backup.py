@@ -1,0 +1,187 @@
+"""`BackupAndRestore`: a run that was killed goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from slipstream.training.callbacks.frequency import SavingCallback
+
+_FORMAT = 1
+_HEADER_BYTES = 65_536  # more than any header of ours, and than that of an array in .npy
+
+
+class BackupAndRestore(SavingCallback):
+    """Keeps the state of the run in a file, and goes on from it when `fit` is called again.
+
+    The file holds all weights, the optimizer's state, the epoch and the run's seed. Shuffling
+    and dropout follow from seed and step, so the resumed run ends with the very weights of an
+    uninterrupted one. Training begins with the first epoch that is not complete in the backup.
+    At the end of a training the backup is deleted, but not after Ctrl-C.
+
+    A backup is written beside the old one and then takes its place, so that a kill at any moment
+    leaves a whole one.
+
+    Args:
+        backup_dir: directory of its own for the backups.
+        save_freq: ``"epoch"``, or a number of batches. A backup from within an epoch brings back
+            its weights, and the epoch starts anew; the loop stops after every batch for it.
+        double_checkpoint: whether to keep the backup before the last, too. It is used when the
+            last is damaged.
+        delete_checkpoint: whether to delete the backups when training ends.
+
+    Raises:
+        ValueError: if an argument is wrong; when training begins, if the backup is damaged or
+            belongs to another model.
+    """
+
+    def __init__(
+        self,
+        backup_dir: Any,
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        if not backup_dir:
+            raise ValueError("backup_dir is empty. Pass the path of a directory for the backups.")
+        self.backup_dir = Path(backup_dir)
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self._latest = self.backup_dir / "latest.npz"
+        self._previous = self.backup_dir / "previous.npz"
+        self._part = self.backup_dir / "latest.npz.part"
+        self._save_every(save_freq)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Go back to the last whole backup, if there is one."""
+        found = [path for path in (self._latest, self._previous) if path.exists()]
+        for path in found:
+            try:
+                header, values = _read(path, self._variables())
+            except _Damaged as error:
+                if path == found[-1]:
+                    raise
+                warnings.warn(f"{error} The backup before it is used.", stacklevel=2)
+            else:
+                for variable, value in values:
+                    variable.assign(value)
+                self.model._session.live.seed = header["seed"]
+                self.model._resume_epoch = header["epoch"]
+                return
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Save, where saving goes by epochs; an epoch cut short by Ctrl-C does not count."""
+        if self.save_freq == "epoch" and not getattr(self.model, "interrupted", False):
+            self._save(epoch + 1, 0)
+
+    def _save_in_epoch(self, batch: int, logs: dict[str, Any]) -> None:
+        self._save(self._epoch, batch + 1)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Delete the backups of a training that came to its end."""
+        if not self.delete_checkpoint or getattr(self.model, "interrupted", False):
+            return
+        for path in (self._latest, self._previous, self._part):
+            path.unlink(missing_ok=True)
+        if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
+            self.backup_dir.rmdir()
+
+    def _variables(self) -> list[Any]:
+        optimizer = self.model.optimizer
+        return [*self.model.variables, *([] if optimizer is None else optimizer.variables)]
+
+    def _save(self, epoch: int, batch: int) -> None:
+        seed = int(self.model._session.live.seed)
+        header = {"format": _FORMAT, "epoch": epoch, "batch": batch, "seed": seed}
+        arrays: dict[str, Any] = {
+            "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+            **{str(i): _plain(v.numpy()) for i, v in enumerate(self._variables())},
+        }
+        self.backup_dir.mkdir(parents=True, exist_ok=True)
+        with open(self._part, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        if self.double_checkpoint and self._latest.exists():
+            os.replace(self._latest, self._previous)
+        os.replace(self._part, self._latest)
+
+
+class _Damaged(ValueError):
+    """The file is no whole backup."""
+
+
+def _read(path: Path, variables: list[Any]) -> tuple[dict[str, Any], list[tuple[Any, np.ndarray]]]:
+    """Header, and each variable with its value; changes nothing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(_member(archive, "header", 0).tobytes())
+            if header["format"] != _FORMAT:
+                raise ValueError(f"it has format {header['format']}, not {_FORMAT}")
+            header = {name: int(header[name]) for name in ("epoch", "batch", "seed")}
+            count = len(archive.namelist()) - 1
+            if count != len(variables):
+                raise _misfit(path, f"it holds {count} variables, the model {len(variables)}")
+            return header, list(_values(archive, path, variables))
+    except (_Misfit, _Damaged):
+        raise
+    except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError,
+            zipfile.BadZipFile, NotImplementedError) as error:  # fmt: skip
+        raise _Damaged(
+            f"The backup {str(path)!r} is damaged: {error or type(error).__name__}. Delete it to "
+            "start from the beginning."
+        ) from error
+
+
+class _Misfit(ValueError):
+    """The backup belongs to another model."""
+
+
+def _misfit(path: Path, why: str) -> _Misfit:
+    return _Misfit(
+        f"The backup {str(path)!r} belongs to another model: {why}. Delete it to start from the "
+        "beginning, or pass another backup_dir."
+    )
+
+
+def _values(
+    archive: zipfile.ZipFile, path: Path, variables: list[Any]
+) -> Iterator[tuple[Any, np.ndarray]]:
+    for index, variable in enumerate(variables):
+        wanted = jnp.dtype(variable.dtype)
+        value = _member(archive, str(index), variable.size * wanted.itemsize)
+        if value.shape != variable.shape or value.dtype != _plain_type(wanted):
+            raise _misfit(
+                path,
+                f"{variable.path!r} has shape {variable.shape} and type {variable.dtype}, the "
+                f"backup {value.shape} and {value.dtype} in its place",
+            )
+        yield variable, value.view(wanted)
+
+
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> np.ndarray:
+    """An array of about `size` bytes; a member that claims to be much larger is not read."""
+    info = archive.getinfo(f"{name}.npy")
+    if info.file_size > 16 * size + _HEADER_BYTES:
+        raise ValueError(f"{name!r} declares {info.file_size:,} bytes")
+    content = io.BytesIO(archive.read(info))
+    return np.asarray(np.lib.format.read_array(content, allow_pickle=False))
+
+
+def _plain_type(dtype: np.dtype) -> np.dtype:
+    """A type that NumPy's format knows, of the same size: bfloat16 and the like go as bits."""
+    return np.dtype(f"uint{8 * dtype.itemsize}") if dtype.kind == "V" else dtype
+
+
+def _plain(value: np.ndarray) -> np.ndarray:
+    return value.view(_plain_type(value.dtype))

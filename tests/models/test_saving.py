@@ -1,0 +1,263 @@
+"""Files hold what Keras' files hold, survive a kill, and refuse what does not fit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import slipstream
+from slipstream import layers
+from slipstream.models import Sequential, load_model
+from slipstream.core.files import atomic
+
+X = np.random.default_rng(0).normal(size=(50, 4)).astype("f")
+Y = (X[:, :1] > 0).astype("f")
+
+
+def network(library, optimizer="adam", dropout=0.2):
+    model = library.Sequential(
+        [
+            library.Input((4,)),
+            library.layers.Normalization(),
+            library.layers.Dense(5, "relu", kernel_regularizer="l2"),
+            library.layers.Dropout(dropout),
+            library.layers.Dense(3, "tanh"),
+            library.layers.PReLU(),
+            library.layers.Dense(1, "sigmoid"),
+        ]
+    )
+    model.layers[0].adapt(X)
+    model.compile(optimizer, "binary_crossentropy", metrics=["accuracy", "AUC"])
+    model.fit(X, Y, epochs=2, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+def test_keras_files_load_here_and_ours_load_there(optimizer, tmp_path):
+    theirs = network(keras, optimizer, dropout=0.0)
+    theirs.save(tmp_path / "theirs.keras")
+    here = load_model(tmp_path / "theirs.keras")
+    np.testing.assert_allclose(here.predict(X), theirs.predict(X, verbose=0), atol=1e-5)
+    here.save(tmp_path / "ours.keras")
+    there = keras.models.load_model(tmp_path / "ours.keras")
+    np.testing.assert_allclose(there.predict(X, verbose=0), here.predict(X), atol=1e-5)
+    for a, b, c in zip(theirs.optimizer.variables, here.optimizer.variables, there.optimizer.variables):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+        np.testing.assert_allclose(a.numpy(), c.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        here.fit(X, Y, epochs=2, verbose=0, shuffle=False).history["loss"],
+        there.fit(X, Y, epochs=2, verbose=0, shuffle=False).history["loss"],
+        rtol=1e-5,
+    )
+
+
+def test_weights_files_both_ways(tmp_path):
+    theirs = network(keras)
+    theirs.save_weights(tmp_path / "a.weights.h5")
+    ours = network(slipstream)
+    ours.load_weights(tmp_path / "a.weights.h5")
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X, verbose=0), atol=1e-5)
+    ours.fit(X, Y, verbose=0)
+    ours.save_weights(tmp_path / "b.weights.h5")
+    theirs.load_weights(tmp_path / "b.weights.h5")
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X, verbose=0), atol=1e-5)
+    assert int(ours.optimizer.iterations) == int(theirs.optimizer.iterations)
+
+
+def test_training_goes_on_where_the_saved_one_stood(tmp_path):
+    model = network(slipstream, dropout=0.0)
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    settings = {"epochs": 2, "verbose": 0, "shuffle": False}
+    assert again.fit(X, Y, **settings).history == model.fit(X, Y, **settings).history
+
+
+def test_low_precision_weights_travel(tmp_path):
+    model = Sequential([layers.Input((4,)), layers.Dense(3, dtype="bfloat16")])
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    assert again.layers[0].kernel.dtype == "bfloat16"
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
+def test_a_users_layer_needs_to_be_registered_or_passed(tmp_path):
+    class Twice(slipstream.layers.Layer):
+        def call(self, inputs):
+            return 2 * inputs
+
+    Sequential([layers.Input((4,)), Twice()]).save(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match=r"Twice.*register_serializable.*custom_objects"):
+        load_model(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras", custom_objects={"Twice": Twice})
+    np.testing.assert_array_equal(again.predict(X), 2 * X)
+
+
+def test_a_subclassed_model_saves_its_weights(tmp_path):
+    class Net(slipstream.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = layers.Dense(3)
+            self.blocks = [layers.Dense(3), layers.Dense(3)]
+
+        def call(self, inputs):
+            for block in self.blocks:
+                inputs = block(self.inner(inputs) if block is self.blocks[0] else inputs)
+            return inputs
+
+    first, second = Net(), Net()
+    first(X), second(X)
+    first.save_weights(tmp_path / "n.weights.h5")
+    second.load_weights(tmp_path / "n.weights.h5")
+    np.testing.assert_array_equal(first.predict(X), second.predict(X))
+
+
+def test_weights_of_other_shapes_are_refused_and_change_nothing(tmp_path):
+    small = Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(1)])
+    large = Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2)])
+    small.save_weights(tmp_path / "s.weights.h5")
+    before = large.get_weights()
+    with pytest.raises(ValueError, match=r"shape \(3, 1\) there and \(3, 2\)"):
+        large.load_weights(tmp_path / "s.weights.h5")
+    for a, b in zip(before, large.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    large.load_weights(tmp_path / "s.weights.h5", skip_mismatch=True)
+    np.testing.assert_array_equal(large.get_weights()[0], small.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-500]), "damaged|no .keras file"),
+        (lambda path: path.write_bytes(b"not a zip"), "no .keras file"),
+        (lambda path: path.write_bytes(b""), "no .keras file"),
+        (lambda path: rewrite(path, drop="config.json"), "lacks config.json"),
+        (lambda path: rewrite(path, config=b"[1, 2"), "damaged"),
+        (lambda path: rewrite(path, config=b"[1, 2]"), "no dictionary"),
+        (lambda path: rewrite(path, weights=b"junk"), "damaged or no HDF5"),
+        (lambda path: rewrite(path, weights=bytes(70 * 2**20)), "declares"),
+    ],
+)
+def test_damaged_files_are_refused(spoil, message, tmp_path):
+    path = tmp_path / "m.keras"
+    Sequential([layers.Input((4,)), layers.Dense(3)]).save(path)
+    spoil(path)
+    with pytest.raises(ValueError, match=message):
+        load_model(path)
+
+
+def rewrite(path, drop=None, config=None, weights=None):
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts.pop(drop, None)
+    if config is not None:
+        parts["config.json"] = config
+    if weights is not None:
+        parts["model.weights.h5"] = weights
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_a_file_that_names_code_runs_none(tmp_path):
+    path = tmp_path / "m.keras"
+    Sequential([layers.Input((4,)), layers.Dense(3)]).save(path)
+    mark = tmp_path / "ran"
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"]["layers"][1] = {
+        "module": "os",
+        "class_name": "function",
+        "config": "system",
+        "registered_name": "os>system",
+        "args": [f"touch {mark}"],
+    }
+    rewrite(path, config=json.dumps(config).encode())
+    with pytest.raises(ValueError, match="neither part of Slipstream nor registered"):
+        load_model(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "message"),
+    [
+        (lambda d: load_model(d / "none.keras"), FileNotFoundError, "no file"),
+        (lambda d: Sequential([layers.Dense(1)]).save(d / "m.keras"), ValueError, "not built"),
+        (
+            lambda d: Sequential([layers.Dense(1, input_dim=1)]).save(d / "m.h5"),
+            ValueError,
+            "must end in '.keras'",
+        ),
+        (
+            lambda d: Sequential([layers.Dense(1)]).load_weights(d),
+            ValueError,
+            "not built",
+        ),
+    ],
+)
+def test_bad_use(run, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        run(tmp_path)
+
+
+def test_overwrite_can_be_refused(tmp_path):
+    model = Sequential([layers.Dense(1, input_dim=1)])
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(FileExistsError):
+        model.save(tmp_path / "m.keras", overwrite=False)
+
+
+def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "m.keras"
+    model = Sequential([layers.Dense(1, input_dim=1)])
+    model.save(path)
+    before = path.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["m.keras"]
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "m.keras"
+    path.write_bytes(b"the old file")
+    program = f"""
+
+from pathlib import Path
+from slipstream.core.files import atomic
+with atomic(Path({str(path)!r})) as temporary:
+    temporary.write_bytes(b"half of the new")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert child.stdout.readline() == b"writing\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert path.read_bytes() == b"the old file"
+
+
+def test_a_finished_write_is_whole_at_every_moment(tmp_path):
+    path = tmp_path / "m"
+    for content in (b"1" * 10, b"2" * 1000):
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+        assert path.read_bytes() == content
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
