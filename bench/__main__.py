@@ -52,7 +52,7 @@ def main() -> None:
 
 def heading(rounds: int) -> str:
     """Machine, versions and date."""
-    packages = "slipstream jax keras tensorflow-cpu torch scikit-learn numpy".split()
+    packages = ["slipstream", "jax", "keras", "tensorflow-cpu", "torch", "scikit-learn", "numpy"]
     versions = []
     for name in packages:
         try:
@@ -133,10 +133,10 @@ def whole_process(rounds: int) -> str:
                 SLIPSTREAM.name if name == own else name: [getattr(r, what) for r in runs[name]]
                 for name in names
             }
-            parts.append(table(f"Reference job, whole process, {title}, {what}", measured, unit, shown))
-    memory = {
-        name: [run.peak for run in runs[name]] for name in settings if "second" not in name
-    }
+            parts.append(
+                table(f"Reference job, whole process, {title}, {what}", measured, unit, shown)
+            )
+    memory = {name: [run.peak for run in runs[name]] for name in settings if "second" not in name}
     parts.append(table("Reference job, peak memory of the process", memory, 2**-20, "MiB"))
     return "\n".join(parts)
 

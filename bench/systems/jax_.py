@@ -55,16 +55,12 @@ def fit(workload: Workload) -> Any:
         rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         m = jax.tree.map(lambda a, g: a + (g - a) * 0.1, m, grads)
         v = jax.tree.map(lambda a, g: a + (g * g - a) * 0.001, v, grads)
-        params = jax.tree.map(
-            lambda p, a, b: p - rate * a / (jnp.sqrt(b) + 1e-7), params, m, v
-        )
+        params = jax.tree.map(lambda p, a, b: p - rate * a / (jnp.sqrt(b) + 1e-7), params, m, v)
         return params, m, v, t, (seen[0] + aux[0], seen[1] + aux[1])
 
     @jax.jit
     def epoch(state: Any, x: Any, y: Any, order: Any) -> Any:
-        return jax.lax.fori_loop(
-            0, order.shape[0], lambda i, s: step(i, s, x, y, order), state
-        )
+        return jax.lax.fori_loop(0, order.shape[0], lambda i, s: step(i, s, x, y, order), state)
 
     params: Any = np.concatenate([w.ravel() for w in weights]) if packed else weights
     zeros = jax.tree.map(np.zeros_like, params)

@@ -7,9 +7,9 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras  # noqa: E402
+import keras
 
-from bench.workloads import Workload  # noqa: E402
+from bench.workloads import Workload
 
 
 def build(workload: Workload) -> Any:

@@ -7,10 +7,9 @@ from typing import Any
 
 os.environ.setdefault("SLIPSTREAM_CACHE", "off")
 
-from slipstream.layers import Dense, Input  # noqa: E402
-from slipstream.models import Sequential  # noqa: E402
-
-from bench.workloads import Workload  # noqa: E402
+from bench.workloads import Workload
+from slipstream.layers import Dense, Input
+from slipstream.models import Sequential
 
 
 def build(workload: Workload) -> Any:

@@ -4,10 +4,7 @@
 Sequential``: the rest of a Keras script stays as it is.
 """
 
-import atexit
-import gc
 import importlib
-import sys
 from typing import Any
 
 __version__ = "0.1.0"
@@ -26,29 +23,25 @@ _TOP = {
     "SymbolicTensor": "core.symbol",
 }
 _MODULES = frozenset(
-    "activations callbacks config constraints datasets initializers layers losses metrics models "
-    "ops optimizers random regularizers saving utils".split()
+    [
+        "activations",
+        "callbacks",
+        "config",
+        "constraints",
+        "datasets",
+        "initializers",
+        "layers",
+        "losses",
+        "metrics",
+        "models",
+        "ops",
+        "optimizers",
+        "random",
+        "regularizers",
+        "saving",
+        "utils",
+    ]
 )
-
-
-def _import_engine() -> None:
-    """Import JAX without pauses of the garbage collector.
-
-    Half a million objects are made, none of which dies: collecting among them again and again,
-    and once more at exit, costs a short script a fifth of its time.
-    """
-    if "jax" in sys.modules or not gc.isenabled():
-        return
-    gc.disable()
-    try:
-        import jax.numpy  # noqa: F401
-    finally:
-        gc.freeze()
-        gc.enable()
-    atexit.register(gc.freeze)
-
-
-_import_engine()
 
 
 def __getattr__(name: str) -> Any:

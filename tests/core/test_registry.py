@@ -9,7 +9,7 @@ import slipstream.initializers
 import slipstream.layers
 import slipstream.losses
 import slipstream.metrics
-import slipstream.optimizers  # noqa: F401 - these enter the names
+import slipstream.optimizers
 from slipstream.core import registry
 
 

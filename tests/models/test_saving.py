@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-
 import zipfile
 
 import keras
@@ -14,8 +13,8 @@ import pytest
 
 import slipstream
 from slipstream import layers
-from slipstream.models import Sequential, load_model
 from slipstream.core.files import atomic
+from slipstream.models import Sequential, load_model
 
 X = np.random.default_rng(0).normal(size=(50, 4)).astype("f")
 Y = (X[:, :1] > 0).astype("f")
@@ -48,7 +47,9 @@ def test_keras_files_load_here_and_ours_load_there(optimizer, tmp_path):
     here.save(tmp_path / "ours.keras")
     there = keras.models.load_model(tmp_path / "ours.keras")
     np.testing.assert_allclose(there.predict(X, verbose=0), here.predict(X), atol=1e-5)
-    for a, b, c in zip(theirs.optimizer.variables, here.optimizer.variables, there.optimizer.variables):
+    for a, b, c in zip(
+        theirs.optimizer.variables, here.optimizer.variables, there.optimizer.variables
+    ):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
         np.testing.assert_allclose(a.numpy(), c.numpy(), rtol=1e-6)
     np.testing.assert_allclose(

@@ -42,7 +42,9 @@ def build(library):
 
 def test_structure_is_that_of_keras():
     ours, theirs = build(slipstream), build(keras)
-    assert [v.path for v in ours.variables] == [v.path for v in theirs.variables if "seed" not in v.path]
+    assert [v.path for v in ours.variables] == [
+        v.path for v in theirs.variables if "seed" not in v.path
+    ]
     assert ours.input_shape == theirs.input_shape
     assert ours.output_shape == theirs.output_shape
     assert ours.count_params() == theirs.count_params()
@@ -124,7 +126,10 @@ def test_json_round_trip_keeps_architecture_and_compilation():
     [
         (lambda: Sequential([layers.Dense]), "Call the class to make a layer"),
         (lambda: Sequential(["dense"]), "is made of layers; got 'dense'"),
-        (lambda: Sequential([layers.Dense(1, input_dim=2), layers.Input((2,))]), "must be the first"),
+        (
+            lambda: Sequential([layers.Dense(1, input_dim=2), layers.Input((2,))]),
+            "must be the first",
+        ),
         (
             lambda: Sequential([layers.Dense(1, name="a"), layers.Dense(1, name="a")]),
             "named 'a' already",

@@ -1,5 +1,7 @@
 """Every rule and option, run beside Keras on the same gradients."""
 
+import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 from optimizer_cases import (
@@ -12,6 +14,9 @@ from optimizer_cases import (
     plain,
     theirs,
 )
+
+from slipstream import optimizers
+from slipstream.core.variable import Variable
 
 STEPS = 24
 
@@ -36,3 +41,34 @@ def test_weights_and_state_follow_keras(case):
             continue  # follows from rows and columns; we do not keep it
         scale = max(np.abs(plain(wanted)).max(), 1e-6)
         np.testing.assert_allclose(plain(got), plain(wanted), rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("name", ["Lamb", "Adafactor", "Muon", "Ftrl"])
+def test_zeros_single_rows_and_more_axes_follow_keras(name):
+    random = np.random.default_rng(0)
+    shapes = {"tok_Embeddings": (4, 3), "conv": (2, 2, 3, 4), "row": (1, 5), "tall": (6, 2)}
+    start = {key: random.normal(size=shape).astype("float32") for key, shape in shapes.items()}
+    start["row"][:] = 0
+    steps = [[random.normal(size=s).astype("float32") for s in shapes.values()] for _ in range(3)]
+    steps[0] = [np.zeros_like(grad) for grad in steps[0]]
+    options = {"learning_rate": 0.1, "weight_decay": 0.1}
+    optimizer = getattr(optimizers, name)(**options)
+    reference = getattr(keras.optimizers, name)(**options)
+    weights = [Variable(value, name=key) for key, value in start.items()]
+    expected = [keras.Variable(value, name=key) for key, value in start.items()]
+    for grads in steps:
+        optimizer.apply(grads, weights)
+    apply_keras(reference, expected, steps)
+    for got, wanted in zip(weights, expected):
+        np.testing.assert_allclose(plain(got), plain(wanted), rtol=1e-4, atol=1e-5)
+
+
+def test_an_infinite_norm_of_all_gradients_shows_everywhere():
+    results = []
+    for optimizer, weights in (pair("SGD", {"global_clipnorm": 1.0}) for pair in (ours, theirs)):
+        grads = [jnp.asarray(grad) for grad in gradients(1)[0]]
+        optimizer.apply([*grads[:2], jnp.asarray(np.inf, "float32")], weights)
+        results.append([plain(weight) for weight in weights])
+    for got, wanted in zip(*results):
+        np.testing.assert_array_equal(got, wanted)
+        assert np.isnan(got).all()

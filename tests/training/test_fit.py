@@ -35,7 +35,9 @@ def network(library, **compiled):
     return model
 
 
-WEIGHTS = [w for s in ((5, 6), (6,), (6, 1), (1,)) for w in [np.random.default_rng(1).normal(size=s)]]
+WEIGHTS = [
+    w for s in ((5, 6), (6,), (6, 1), (1,)) for w in [np.random.default_rng(1).normal(size=s)]
+]
 
 
 def fitted(library, x, y, compiled=None, **arguments):
@@ -103,7 +105,10 @@ def test_regularizers_and_several_optimizer_options(data):
             [
                 library.Input((5,)),
                 library.layers.Dense(
-                    6, "tanh", kernel_regularizer="l2", bias_regularizer=library.regularizers.L1(0.1)
+                    6,
+                    "tanh",
+                    kernel_regularizer="l2",
+                    bias_regularizer=library.regularizers.L1(0.1),
                 ),
                 library.layers.Dense(1, "sigmoid", kernel_constraint="non_neg"),
             ]
@@ -321,7 +326,7 @@ def test_dictionaries_of_inputs_and_outputs(data):
     x, y = data
     model = TwoHeads()
     model.compile(
-        "adam",
+        optimizers.Adam(0.01),
         {"a": "mse", "b": losses.SparseCategoricalCrossentropy()},
         loss_weights={"a": 0.5, "b": 2.0},
         metrics={"b": ["accuracy"]},

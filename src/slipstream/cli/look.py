@@ -35,7 +35,7 @@ class Screen:
     def facts(self, facts: dict[str, str]) -> None:
         """A line for each fact, names in a column of their own."""
         for name, value in facts.items():
-            self.line("  ", (f"{name:<10}", "dim"), value)
+            self.line("  ", (f"{name:<13}", "dim"), value)
 
     def live(self, text: str) -> None:
         """Draw a line that the next one replaces."""
@@ -58,14 +58,12 @@ class Epochs(Callback):
         screen: where to draw.
         score: name of the metric beside the loss.
         rows: training rows of an epoch.
-        patience: epochs without improvement after which training will stop.
     """
 
-    def __init__(self, screen: Screen, score: str, rows: int, patience: int) -> None:
+    def __init__(self, screen: Screen, score: str, rows: int) -> None:
         super().__init__()
-        self.screen, self.score, self.rows, self.patience = screen, score, rows, patience
+        self.screen, self.score, self.rows = screen, score, rows
         self.best: float | None = None
-        self._waited = 0
         self._spent: list[float] = []
         self._began = self._drawn = 0.0
         self._epoch = 0
@@ -98,14 +96,16 @@ class Epochs(Callback):
         self._spent.append(spent)
         judged = logs.get("val_loss")
         better = judged is not None and (self.best is None or judged < self.best)
-        self.best, self._waited = (judged, 0) if better else (self.best, self._waited + 1)
-        speed = f"{self.rows / spent:,.0f}"
+        self.best = judged if better else self.best
+        # The first epoch compiles, so its speed says nothing about the others.
+        first = len(self._spent) == 1
+        speed = "compiled" if first else f"{self.rows / spent:,.0f}"
         place = f"{epoch + 1}/{self.params['epochs']}"
         style = "" if better else "dim"
         self.screen.line(
             (f"  {place:>9} {_number(logs.get('loss')):>9} {self._score(logs):>9} ", style),
             (f"{_number(judged):>10} {self._score(logs, 'val_'):>13}", "bold" if better else "dim"),
-            (f" {speed:>11} {_most(self._left(0.0)):>9}", "dim"),
+            (f" {speed:>11} {_most(0.0 if first else self._left(0.0)):>9}", "dim"),
             (" ●" if better else "", "green"),
         )  # fmt: skip
 
@@ -125,7 +125,7 @@ class Epochs(Callback):
 
     def _left(self, share: float, running: bool = False) -> float:
         """Most seconds that training can still take: fewer if it stops early."""
-        spent = sorted(self._spent[1:][-9:] or self._spent)  # the first epoch compiles
+        spent = sorted(self._spent[1:][-9:])
         if not spent:
             return 0.0
         remaining = self.params["epochs"] - self._epoch - (share if running else 1)

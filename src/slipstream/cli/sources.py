@@ -69,9 +69,9 @@ def _from_dataset(data: Dataset, task: str) -> Rows:
     if target.classes is not None:
         names = data.classes or target.classes
         target = targets.Target(target.y, list(names), "")
-    names = None if data.features is None else list(data.features)
+    features = None if data.features is None else list(data.features)
     return Rows(
-        data.name, data.title, ArrayFeatures(data.x, names), target, data.source, data.licence,
+        data.name, data.title, ArrayFeatures(data.x, features), target, data.source, data.licence,
         data.held_out,
     )  # fmt: skip
 

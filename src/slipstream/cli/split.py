@@ -49,14 +49,14 @@ def split(
         tested = 0 if held_out else _count(test, len(members), 2)
         judged = _count(validation, len(members) - tested, 1, len(members))
         cut = np.split(members, [tested, tested + judged])
-        for part, chosen in zip(parts, (cut[2], cut[1], cut[0])):
-            part.append(chosen)
+        for part, members in zip(parts, (cut[2], cut[1], cut[0])):
+            part.append(members)
     train, judged_rows, tested_rows = (np.sort(np.concatenate(part)) for part in parts)
     if held_out:
         tested_rows = np.arange(rows, len(y))
     found = Split(train, judged_rows, tested_rows)
-    for name, part in zip(("training", "validation", "test"), found):
-        if not len(part):
+    for name, chosen in zip(("training", "validation", "test"), found):
+        if not len(chosen):
             raise Problem(
                 f"{len(y):,} rows leave none for {name}. Bring more rows, or change --validation "
                 "and --test."

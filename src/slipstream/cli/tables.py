@@ -169,8 +169,10 @@ def _screen(frame: Any, wanted: targets.Target) -> tuple[Any, list[str]]:
             notes.append(f"Column {name!r} is empty: left out.")
         elif distinct == 1:
             notes.append(f"Column {name!r} is always {column.iloc[0]!s:.40}: left out.")
-        elif pd.api.types.is_integer_dtype(column) and not column.isna().any() and (
-            len(frame) > 2 and np.array_equal(column.to_numpy() - column.iloc[0], counting)
+        elif (
+            pd.api.types.is_integer_dtype(column)
+            and not column.isna().any()
+            and (len(frame) > 2 and np.array_equal(column.to_numpy() - column.iloc[0], counting))
         ):
             notes.append(f"Column {name!r} counts the rows: left out.")
         elif not _is_number(column) and column.nunique() == column.count() > targets.MOST_CLASSES:

@@ -53,8 +53,7 @@ def set_image_data_format(data_format: str) -> None:
     """
     if data_format not in ("channels_last", "channels_first"):
         raise ValueError(
-            "image_data_format must be 'channels_last' or 'channels_first'; "
-            f"got {data_format!r}."
+            f"image_data_format must be 'channels_last' or 'channels_first'; got {data_format!r}."
         )
     _settings["image_data_format"] = data_format
 

@@ -19,9 +19,25 @@ class Cost(NamedTuple):
 
 
 _FREE = frozenset(
-    "broadcast_in_dim reshape transpose slice dynamic_slice dynamic_update_slice concatenate "
-    "squeeze convert_element_type copy gather iota pad rev select_n stop_gradient "
-    "optimization_barrier".split()
+    [
+        "broadcast_in_dim",
+        "reshape",
+        "transpose",
+        "slice",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "concatenate",
+        "squeeze",
+        "convert_element_type",
+        "copy",
+        "gather",
+        "iota",
+        "pad",
+        "rev",
+        "select_n",
+        "stop_gradient",
+        "optimization_barrier",
+    ]
 )
 
 
@@ -30,7 +46,7 @@ def count(jaxpr: Any) -> Cost:
     flops, convolutions = 0.0, 0
     for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
         name, parameters = equation.primitive.name, equation.params
-        output = equation.outvars[0].aval if equation.outvars else None
+        output: Any = equation.outvars[0].aval if equation.outvars else None
         if name == "dot_general":
             (contracted, _), _ = parameters["dimension_numbers"]
             left = equation.invars[0].aval.shape

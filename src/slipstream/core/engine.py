@@ -17,7 +17,8 @@ def enable_cache() -> None:
 
     A second run of a script then loads in milliseconds what took the first one seconds.
     """
-    if os.environ.get("SLIPSTREAM_CACHE") == "off" or jax.config.jax_compilation_cache_dir:
+    chosen = jax.config.values["jax_compilation_cache_dir"]
+    if os.environ.get("SLIPSTREAM_CACHE") == "off" or chosen:
         return
     directory = config.cache_dir() / "xla"
     try:
@@ -45,5 +46,5 @@ LIGHT_SECONDS = 1.0
 
 
 def forecast(flops: float, runs: int) -> float:
-    """Rough seconds that `runs` steps of `flops` each take: a floor for dispatch, then arithmetic."""
+    """Rough seconds that `runs` steps of `flops` each take: a fixed cost, then arithmetic."""
     return runs * (15e-6 + flops / 30e9)

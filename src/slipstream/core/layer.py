@@ -398,8 +398,8 @@ class Layer:
             self._losses = []
             scope = Scope()
         outer = (scope.training, scope.autocast)
-        training = kwargs.pop("training", None) if "training" not in accepts else (
-            kwargs.get("training")
+        training = (
+            kwargs.pop("training", None) if "training" not in accepts else (kwargs.get("training"))
         )
         if training is None:
             training = scope.training
@@ -407,9 +407,9 @@ class Layer:
         if "training" in accepts:
             kwargs = {**kwargs, "training": bool(training)}
         masks = [attached(leaf, "mask") for leaf in jax.tree.leaves(args[:1])]
-        mask = (masks[0] if len(masks) == 1 else masks) if any(
-            m is not None for m in masks
-        ) else None
+        mask = (
+            (masks[0] if len(masks) == 1 else masks) if any(m is not None for m in masks) else None
+        )
         if mask is not None and "mask" in accepts and kwargs.get("mask") is None:
             kwargs = {**kwargs, "mask": mask}
         scope.autocast = self.compute_dtype if self.autocast else None
@@ -446,13 +446,11 @@ class Layer:
         """Arrays as the layer computes on them; floats in its compute type."""
         if isinstance(value, Variable):
             value = value.value
-        if not isinstance(value, (np.ndarray, jax.Array, np.generic)):
-            if not isinstance(value, (int, float, bool)):
-                return value
+        if not isinstance(value, (np.ndarray, jax.Array, np.generic, int, float, bool)):
+            return value
         array = jnp.asarray(value)
         if self.autocast and jnp.issubdtype(array.dtype, jnp.floating):
-            if array.dtype != self.compute_dtype:
-                array = array.astype(self.compute_dtype)
+            array = array.astype(self.compute_dtype)
         return array
 
     def _check(self, args: tuple) -> None:
@@ -466,13 +464,16 @@ class Layer:
         shapes = jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), args)
         parameters = _accepted(type(self).build)
         if len(parameters) <= 1:
-            named = {name: shape for name, shape in zip(parameters, shapes[:1])}
+            named = dict(zip(parameters, shapes[:1]))
         else:
             calls = list(_accepted(type(self).call))
-            given = {**dict(zip(calls, shapes)), **{
-                key: jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), value)
-                for key, value in kwargs.items()
-            }}
+            given = {
+                **dict(zip(calls, shapes)),
+                **{
+                    key: jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), value)
+                    for key, value in kwargs.items()
+                },
+            }
             named = {
                 name: given[name.removesuffix("_shape")]
                 for name in parameters
@@ -526,9 +527,10 @@ class Layer:
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build for the shapes that `get_build_config` gave."""
         if not self.built:
+            shapes = jax.tree.map(tuple, config, is_leaf=_is_shape)
             with self._named():
-                self.build(**jax.tree.map(tuple, config, is_leaf=_is_shape))
-            self._build_shapes = dict(config)
+                self.build(**shapes)
+            self._build_shapes = shapes
             self.built = True
 
     def __repr__(self) -> str:
@@ -554,9 +556,7 @@ def _unique(items: Iterable[Any]) -> list[Any]:
 def _accepted(function: Any) -> tuple[str, ...]:
     """Names of the parameters after self, keyword catch-alls left out."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
-    return tuple(
-        p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    )
+    return tuple(p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
 
 
 def _is_shape(value: Any) -> bool:

@@ -38,7 +38,7 @@ _by_kind: dict[str, dict[str, Any]] = {kind: {} for kind in MODULES}
 _home: dict[int, tuple[str, str]] = {}  # id of a registered object -> (kind, canonical name)
 _users: dict[str, Any] = {}  # "package>name" -> what the user registered
 _users_name: dict[int, str] = {}
-_scoped: ContextVar[dict[str, Any]] = ContextVar("slipstream_custom_objects", default={})
+_scoped: ContextVar[dict[str, Any] | None] = ContextVar("slipstream_custom_objects", default=None)
 
 
 def register(kind: str, *aliases: str) -> Callable[[T], T]:
@@ -84,7 +84,7 @@ def register_serializable(package: str = "Custom", name: str | None = None) -> C
 @contextmanager
 def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
     """While it lasts, names in configurations also stand for the given objects."""
-    token = _scoped.set({**_scoped.get(), **(objects or {})})
+    token = _scoped.set({**(_scoped.get() or {}), **(objects or {})})
     try:
         yield
     finally:
@@ -98,7 +98,7 @@ def get_registered_name(target: Any) -> str:
 
 def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """What `name` was registered as by the user, or None."""
-    for table in (custom_objects or {}, _scoped.get(), _users):
+    for table in (custom_objects or {}, _scoped.get() or {}, _users):
         if name in table:
             return table[name]
     return None

@@ -76,11 +76,23 @@ def _operator(function: Callable, swapped: bool = False) -> Callable:
     return method
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor".split():
+for _name in [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and_",
+    "or_",
+    "xor",
+]:
     _function, _plain = getattr(operator, _name), _name.rstrip("_")
     setattr(SymbolicTensor, f"__{_plain}__", _operator(_function))
     setattr(SymbolicTensor, f"__r{_plain}__", _operator(_function, swapped=True))
-for _name in "neg abs invert lt le gt ge".split():
+for _name in ["neg", "abs", "invert", "lt", "le", "gt", "ge"]:
     setattr(SymbolicTensor, f"__{_name}__", _operator(getattr(operator, _name)))
 
 

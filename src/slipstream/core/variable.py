@@ -77,7 +77,7 @@ class Variable:
     def _initial_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         named = isinstance(initializer, (str, dict)) or callable(initializer)
         if not named:
-            value = jnp.asarray(initializer, dtype=dtype)
+            value: Any = jnp.asarray(initializer, dtype=dtype)
             if dtype is None and value.dtype == jnp.float64:
                 value = value.astype(config.floatx())
         else:
@@ -226,8 +226,33 @@ def _forward(name: str) -> Callable[..., Any]:
     return operator
 
 
-for _name in (
-    "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul "
-    "rmatmul neg pos abs invert and or xor lt le gt ge"
-).split():
+for _name in [
+    "add",
+    "radd",
+    "sub",
+    "rsub",
+    "mul",
+    "rmul",
+    "truediv",
+    "rtruediv",
+    "floordiv",
+    "rfloordiv",
+    "mod",
+    "rmod",
+    "pow",
+    "rpow",
+    "matmul",
+    "rmatmul",
+    "neg",
+    "pos",
+    "abs",
+    "invert",
+    "and",
+    "or",
+    "xor",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+]:
     setattr(Variable, f"__{_name}__", _forward(f"__{_name}__"))

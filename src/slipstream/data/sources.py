@@ -35,8 +35,9 @@ class ArraySource:
         steps: int | None = None,
     ) -> None:
         self.data: Batch = (x, y, sample_weight)
-        self.size = length({k: v for k, v in zip(("x", "y", "sample_weight"), self.data)
-                            if v is not None}, "data")
+        self.size = length(
+            {k: v for k, v in zip(("x", "y", "sample_weight"), self.data) if v is not None}, "data"
+        )
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.steps = ceil(self.size / batch_size) if steps is None else steps
@@ -266,8 +267,10 @@ def weigh_classes(class_weight: dict[int, float], y: Any, sample_weight: Any) ->
         ValueError: if y is missing or nested, or a class is no whole number.
     """
     if y is None or not is_leaf(y):
-        raise ValueError("class_weight needs targets in one array y; with several outputs, pass "
-                         "sample_weight for each instead.")
+        raise ValueError(
+            "class_weight needs targets in one array y; with several outputs, pass "
+            "sample_weight for each instead."
+        )
     for key in class_weight:
         if not isinstance(key, (int, np.integer)):
             raise ValueError(f"class_weight maps class numbers to weights; got the key {key!r}.")

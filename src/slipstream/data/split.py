@@ -10,9 +10,7 @@ from slipstream.data.arrays import length
 from slipstream.data.sources import Batch, is_batches
 
 
-def split_off(
-    x: Any, y: Any, sample_weight: Any, share: float
-) -> tuple[Batch, Batch]:
+def split_off(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[Batch, Batch]:
     """The first rows for training, the last `share` of them for validation, as Keras splits.
 
     Raises:

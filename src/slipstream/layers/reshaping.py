@@ -59,9 +59,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(
-            [target_shape] if isinstance(target_shape, int) else target_shape
-        )
+        self.target_shape = tuple([target_shape] if isinstance(target_shape, int) else target_shape)
         if sum(size == -1 for size in self.target_shape) > 1:
             raise ValueError(
                 f"Reshape layer {self.name!r}: only one size may be -1; "

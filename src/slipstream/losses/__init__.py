@@ -6,7 +6,18 @@ from typing import Any
 
 from slipstream.core import registry
 from slipstream.losses.base import Loss, LossFunctionWrapper
+from slipstream.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy,
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_generalized_cross_entropy,
+    sparse_categorical_crossentropy,
+)
 from slipstream.losses.ctc import CTC, ctc
+from slipstream.losses.divergence import KLDivergence, Poisson, kl_divergence, poisson
 from slipstream.losses.focal import (
     BinaryFocalCrossentropy,
     CategoricalFocalCrossentropy,
@@ -22,20 +33,6 @@ from slipstream.losses.hinge import (
     squared_hinge,
 )
 from slipstream.losses.overlap import Dice, Tversky, dice, tversky
-from slipstream.losses.probabilistic import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    KLDivergence,
-    Poisson,
-    SparseCategoricalCrossentropy,
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_generalized_cross_entropy,
-    kl_divergence,
-    poisson,
-    sparse_categorical_crossentropy,
-)
 from slipstream.losses.regression import (
     Huber,
     LogCosh,

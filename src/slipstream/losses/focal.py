@@ -11,7 +11,7 @@ from slipstream.core import config
 from slipstream.core.registry import register
 from slipstream.losses.arrays import check_smoothing, pair
 from slipstream.losses.base import NamedLoss, row_wise
-from slipstream.losses.probabilistic import (
+from slipstream.losses.crossentropy import (
     bernoulli_entropy,
     binary_logits,
     class_logits,

@@ -238,8 +238,10 @@ def _walk(model: Any, visit: Callable[[str, str, list[Any]], None]) -> None:
             counts[key] = number + 1
             name = base if not number else f"{base}_{number}"
             # A layer in an attribute goes by the attribute's name, one in a list by its class.
-            layer(inner, f"{group}/{holder}/{name}" if holder in _containers(item) else
-                  f"{group}/{holder}")
+            layer(
+                inner,
+                f"{group}/{holder}/{name}" if holder in _containers(item) else f"{group}/{holder}",
+            )
 
     layer(model, "")
     optimizer = getattr(model, "optimizer", None)
@@ -247,7 +249,7 @@ def _walk(model: Any, visit: Callable[[str, str, list[Any]], None]) -> None:
         visit("optimizer/vars", optimizer.name, optimizer.variables)
 
 
-def held_layers(layer: Layer) -> list[tuple[str, Layer]]:
+def held_layers(layer: Any) -> list[tuple[str, Layer]]:
     """The layers held directly, with the name of the attribute that holds each."""
     if hasattr(layer, "_stack"):
         return [("layers", inner) for inner in layer.layers]
@@ -329,7 +331,8 @@ def _read_weights(model: Any, path: Path, shown: str, skip_mismatch: bool = Fals
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         raise ValueError(
             f"The weights in {shown!r} do not fit model {model.name!r}: "
-            + "; ".join(problems[:3]) + more
+            + "; ".join(problems[:3])
+            + more
             + ". Load them into the architecture they were saved from, or pass skip_mismatch=True."
         )
     for variable, value in found:

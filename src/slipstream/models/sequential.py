@@ -157,9 +157,7 @@ class Sequential(Model):
             return
         leaves = jax.tree.leaves(x)
         if len(leaves) != 1:
-            raise ValueError(
-                f"Sequential {self.name!r} takes one input; got {len(leaves)} arrays."
-            )
+            raise ValueError(f"Sequential {self.name!r} takes one input; got {len(leaves)} arrays.")
         shape, wanted = tuple(leaves[0].shape), tuple(spec.shape)
         options = [shape, (*shape, 1), shape[:-1] if shape[-1:] == (1,) else shape]
         for option in options:

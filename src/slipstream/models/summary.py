@@ -101,8 +101,12 @@ def summary(
     if kept:
         lines.append(f"  optimizer: {kept:,} ({quantity(kept * 4, 'B')})")
     lines.append(f"FLOPs an example, forward: {quantity(sum(row['flops'] for row in layers))}")
-    console = Console(width=line_length, record=print_fn is not None, quiet=False,
-                      file=None if print_fn is None else open_null())
+    console = Console(
+        width=line_length,
+        record=print_fn is not None,
+        quiet=False,
+        file=None if print_fn is None else open_null(),
+    )
     console.print(table)
     for line in lines:
         console.print(line, highlight=False)

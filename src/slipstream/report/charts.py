@@ -29,6 +29,9 @@ class Axis:
         tight: end at the values rather than at round numbers.
     """
 
+    low: float
+    high: float
+
     def __init__(
         self, low: float, high: float, start: float, end: float, tight: bool = False
     ) -> None:
@@ -57,7 +60,7 @@ class Axis:
         if max(abs(self.low), abs(self.high)) >= 1e6 or self.step < 1e-4:
             return f"{value:.3g}"
         decimals = max(0, -math.floor(math.log10(self.step) + 1e-9))
-        return f"{value:,.{decimals}f}".replace("-0", "0") if not value else f"{value:,.{decimals}f}"
+        return f"{value + 0.0:,.{decimals}f}"  # no minus before a zero
 
 
 def curves(title: str, lines: Sequence[Line], best: int, percent: bool = False) -> Markup:
@@ -83,10 +86,17 @@ def curves(title: str, lines: Sequence[Line], best: int, percent: bool = False) 
     mark = x(best + 1)
     drawn.append(tag("line", x1=mark, x2=mark, y1=_TOP, y2=_HEIGHT - _BOTTOM, class_="best"))
     side = "end" if mark > _WIDTH * 0.7 else "start"
+    crowded = y(finite[-1]) < (_TOP + _HEIGHT - _BOTTOM) / 2  # the curves end in the upper half
     drawn.append(
-        tag("text", f"best epoch {best + 1}", x=mark + (-5 if side == "end" else 5), y=_TOP + 10,
-            class_="label", text_anchor=side)
-    )  # fmt: skip
+        tag(
+            "text",
+            f"best epoch {best + 1}",
+            x=mark + (-6 if side == "end" else 6),
+            y=_HEIGHT - _BOTTOM - 8 if crowded else _TOP + 10,
+            class_="label",
+            text_anchor=side,
+        )
+    )
     for line in lines:
         points = [
             (x(i + 1), y(factor * v), i, v) for i, v in enumerate(line.values) if math.isfinite(v)
@@ -113,9 +123,7 @@ def curves(title: str, lines: Sequence[Line], best: int, percent: bool = False) 
 
 def scatter(truth: Sequence[float], predicted: Sequence[float]) -> Markup:
     """Predicted against true values, with the line on which both are equal."""
-    pairs = [
-        (a, b) for a, b in zip(truth, predicted) if math.isfinite(a) and math.isfinite(b)
-    ]
+    pairs = [(a, b) for a, b in zip(truth, predicted) if math.isfinite(a) and math.isfinite(b)]
     everything = [value for pair in pairs for value in pair] or [0.0]
     x = Axis(min(everything), max(everything), _LEFT, _WIDTH - _RIGHT)
     y = Axis(min(everything), max(everything), _HEIGHT - _BOTTOM, _TOP)
@@ -153,6 +161,24 @@ def stacked(parts: dict[str, float], unit: str = "s") -> Markup:
         )  # fmt: skip
         left += width
     return tag("svg", *pieces, class_="stack", role="img", aria_label="Where the time went")
+
+
+def gauge(value: float, low: float, high: float, baseline: float) -> Markup:
+    """A share from 0 to 1 with its interval, and a mark at what can be had for nothing."""
+
+    def place(share: float) -> str:
+        return f"{100 * min(max(share, 0.0), 1.0):.2f}%"
+
+    return tag(
+        "svg",
+        tag("rect", x=0, y=5, width="100%", height=6, rx=3, class_="track"),
+        tag("rect", x=place(low), y=5, width=place(high - low), height=6, rx=3, class_="range"),
+        tag("line", x1=place(baseline), x2=place(baseline), y1=2, y2=14, class_="base"),
+        tag("line", x1=place(value), x2=place(value), y1=0, y2=16, class_="value"),
+        class_="gauge",
+        role="img",
+        aria_label=f"{value:.3f} on a scale from 0 to 1",
+    )
 
 
 def _grid(y: Axis, unit: str) -> Markup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from slipstream.models import summary
 from slipstream.report import charts
 from slipstream.report.markup import Markup, join, tag
@@ -95,7 +97,7 @@ def provenance(run: Run) -> Markup:
     )  # fmt: skip
 
 
-def _pairs(pairs: dict[str, object]) -> Markup:
+def _pairs(pairs: Mapping[str, object]) -> Markup:
     rows = [
         tag("tr", tag("td", name), tag("td", str(value), class_="text"))
         for name, value in pairs.items()

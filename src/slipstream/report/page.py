@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slipstream.models.saving import atomic
-from slipstream.report import cost, results
+from slipstream.report import charts, cost, results
 from slipstream.report.figures import figures
 from slipstream.report.markup import Markup, tag
 from slipstream.report.results import percent, quantity
@@ -76,35 +76,53 @@ def _header(run: Run, found: dict[str, Any]) -> Markup:
 
 
 def _cards(run: Run, found: dict[str, Any]) -> Markup:
-    test, gap = found["scores"]["test"], found["gap"]
+    gap, rows = found["gap"], found["rows"]
     total = sum(run.seconds.values())
-    between = found["interval"]
-    if run.classes is not None:
-        low, high = between
-        main = ("Test accuracy", percent(test["accuracy"]),
-                f"95 % interval {100 * low:.1f} to {percent(high)}")  # fmt: skip
-        gap_card = ("Generalization gap", f"{100 * gap:.1f} pts", "training less test accuracy")
-    else:
-        shown = "" if between is None else f" ({quantity(between[0])} to {quantity(between[1])})"
-        main = ("Test R²", f"{test['r2']:.3f}", f"mean absolute error {quantity(test['mae'])}{shown}")
-        gap_card = ("Generalization gap", f"{gap:.3f}", "training less test R²")
+    classes = run.classes is not None
     cards = [
-        main,
-        gap_card,
+        (
+            "Generalization gap",
+            f"{100 * gap:.1f} pts" if classes else f"{gap:.3f}",
+            f"training less test {'accuracy' if classes else 'R²'}",
+        ),
         ("Epochs", str(run.epochs), f"best: epoch {run.best_epoch + 1}"),
-        ("Training time", f"{total:.1f} s", f"of it compiling {run.seconds.get('compile', 0):.1f} s"),
-        ("Speed", f"{_short(run.rows_a_second)}", "training rows a second"),
+        ("Training time", f"{total:.1f} s", f"compiling {run.seconds.get('compile', 0):.1f} s"),
+        ("Speed", _short(run.rows_a_second), "training rows a second"),
+        ("Rows", f"{sum(rows.values()):,}", f"{rows['training']:,} of them for training"),
         ("Parameters", _short(run.model.count_params()), "in the model"),
     ]
     return tag(
         "div",
+        _main_card(run, found),
         *(
-            tag("div", tag("span", name), tag("b", value), tag("span", more),
-                class_="card main" if i == 0 else "card")
-            for i, (name, value, more) in enumerate(cards)
+            tag("div", tag("span", name), tag("b", value), tag("span", more), class_="card")
+            for name, value, more in cards
         ),
         class_="cards",
-    )  # fmt: skip
+    )
+
+
+def _main_card(run: Run, found: dict[str, Any]) -> Markup:
+    test, between = found["scores"]["test"], found["interval"]
+    if run.classes is not None:
+        low, high = between
+        return tag(
+            "div",
+            tag("span", "Test accuracy"),
+            tag("b", percent(test["accuracy"])),
+            tag("span", f"95 % interval {100 * low:.1f} to {percent(high)}"),
+            charts.gauge(test["accuracy"], low, high, found["baseline"]),
+            class_="card main",
+        )
+    shown = "" if between is None else f" ({quantity(between[0])} to {quantity(between[1])})"
+    return tag(
+        "div",
+        tag("span", "Test R²"),
+        tag("b", f"{test['r2']:.3f}"),
+        tag("span", f"mean absolute error {quantity(test['mae'])}{shown}"),
+        charts.gauge(max(test["r2"], 0.0), 0.0, max(test["r2"], 0.0), 0.0),
+        class_="card main",
+    )
 
 
 def _notes(run: Run) -> Markup | None:
@@ -122,5 +140,3 @@ def _short(value: float) -> str:
             unit = 1e3 if letter == "k" else size
             return f"{value / unit:.3g} {letter}"
     return f"{value:,.0f}"
-
-

@@ -21,7 +21,7 @@ def png(image: np.ndarray) -> bytes:
     """
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
-    if image.dtype != np.uint8 or not (image.ndim == 2 or image.ndim == 3 and image.shape[2] == 3):
+    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
         raise ValueError(
             f"png takes uint8 pictures (height, width) or (height, width, 3); got {image.dtype} "
             f"{image.shape}."

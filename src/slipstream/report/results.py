@@ -13,6 +13,7 @@ from slipstream.report.run import Run
 MOST_CLASSES = 25  # up to which the whole confusion matrix is shown
 MOST_MISTAKES = 24
 MOST_POINTS = 1500
+_TITLES = {"loss": "Loss", "accuracy": "Accuracy", "mae": "Mean absolute error"}
 
 
 def learning_curves(run: Run) -> Markup:
@@ -24,7 +25,7 @@ def learning_curves(run: Run) -> Markup:
         if f"val_{name}" in run.history:
             lines.append(charts.Line("validation", "two", run.history[f"val_{name}"]))
         percent = name == "accuracy"
-        title = {"loss": "Loss", "accuracy": "Accuracy", "mae": "Mean absolute error"}.get(name, name)
+        title = _TITLES.get(name, name)
         if name == "loss" and run.classes is None:
             title = "Loss (share of the target's variance)"
         shown.append(charts.curves(title, lines, run.best_epoch, percent))
@@ -71,23 +72,31 @@ def confusion(run: Run, found: dict[str, Any]) -> Markup | None:
         return None
     counts = np.array(found["confusion"])
     if len(run.classes) <= MOST_CLASSES:
-        body = tag("div", _matrix(counts, run.classes), class_="scroll")
+        body = _matrix(counts, run.classes)
         hint = "Rows are the true classes, columns what the model said; test rows only."
     else:
         body = _pairs(counts, run.classes)
-        hint = f"The most frequent of the mistakes among {len(run.classes)} classes; test rows only."
+        hint = f"The most frequent mistakes among {len(run.classes)} classes; test rows only."
     each = [
         [row["name"], f"{row['rows']:,}", _share(row["precision"]), _share(row["recall"]),
          _share(row["f1"])]
         for row in found["classes"]
     ]  # fmt: skip
-    return join(
-        section("Confusion matrix", hint, body),
-        section(
-            "Each class",
-            "Precision: of the rows given this name, the share that are. Recall: of the rows that "
-            "are of this class, the share that were found. F1: their harmonic mean.",
-            tag("div", table(["class", "rows", "precision", "recall", "F1"], each), class_="scroll"),
+    heads = ["class", "rows", "precision", "recall", "F1"]
+    return section(
+        "Classes",
+        f"{hint} Precision: of the rows given this name, the share that are. Recall: of the rows "
+        "that are of this class, the share that were found. F1: their harmonic mean.",
+        tag(
+            "div",
+            tag("div", tag("figcaption", tag("b", "Confusion matrix")), body, class_="scroll"),
+            tag(
+                "div",
+                tag("figcaption", tag("b", "Each class")),
+                table(heads, each),
+                class_="scroll grow",
+            ),
+            class_="side",
         ),
     )
 
@@ -109,8 +118,10 @@ def mistakes(run: Run) -> Markup | None:
                 alt=f"test picture of {run.classes[run.test.truth[i]]}"),
             tag(
                 "figcaption",
+                "said ",
                 tag("b", run.classes[run.test.predicted[i]]),
-                f" {100 * run.test.outputs[i].max():.0f} %", tag("br"),
+                f" ({100 * run.test.outputs[i].max():.0f} %)",
+                tag("br"),
                 tag("span", f"is {run.classes[run.test.truth[i]]}", class_="muted"),
             ),
         )
@@ -119,7 +130,7 @@ def mistakes(run: Run) -> Markup | None:
     return section(
         "Mistakes",
         f"{len(wrong):,} of {len(run.test):,} test pictures were named wrongly. Here are those it "
-        "was surest of: what it said and how surely, then what it is.",
+        "was surest of.",
         tag("div", *items, class_="mistakes"),
     )
 
@@ -135,7 +146,7 @@ def scatter(run: Run) -> Markup | None:
         hint = f"{MOST_POINTS:,} of {len(run.test):,} test rows, drawn at random. " + hint
     off = np.abs(run.test.truth - run.test.outputs).astype(np.float64)
     spread = [
-        [f"{share} % of the test rows", f"off by at most {quantity(float(np.percentile(off, share)))}"]
+        [f"{share} % of the rows", f"at most {quantity(float(np.percentile(off, share)))}"]
         for share in (50, 75, 90, 95, 100)
     ]
     return section(
@@ -184,7 +195,7 @@ def _pairs(counts: np.ndarray, names: list[str]) -> Markup:
     order = np.argsort(-wrong, axis=None, kind="stable")[:20]
     found = [(int(k) // len(names), int(k) % len(names)) for k in order]
     rows = [[names[i], names[j], f"{wrong[i, j]:,}"] for i, j in found if wrong[i, j]]
-    return tag("div", table(["is", "said", "test rows"], rows), class_="scroll")
+    return table(["is", "said", "test rows"], rows)
 
 
 def _share(value: float | None) -> Markup:

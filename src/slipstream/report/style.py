@@ -31,14 +31,21 @@ h2 { font-size: 20px; margin: 0 0 4px; letter-spacing: -.01em; }
 .hint { font-size: 14px; margin: 0 0 16px; max-width: 52em; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 14px;
   padding: 22px 24px 24px; margin-top: 20px; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 14px;
-  margin-top: 26px; }
+.cards { display: grid; grid-template-columns: 1.5fr 1fr 1fr 1fr; gap: 14px; margin-top: 26px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 14px;
   padding: 16px 18px; }
 .card b { display: block; font-size: 28px; line-height: 1.25; letter-spacing: -.02em;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
 .card span { color: var(--soft); font-size: 13.5px; display: block; }
-.card.main { background: rgb(var(--hit)); border-color: transparent; color: #fff; }
+.card.main { background: rgb(var(--hit)); border-color: transparent; color: #fff;
+  grid-row: span 2; display: flex; flex-direction: column; justify-content: center;
+  padding: 22px 24px; }
+.card.main b { font-size: 50px; line-height: 1.15; }
+.card.main span { font-size: 15px; }
+.gauge { width: 100%; height: 16px; margin-top: 16px; overflow: visible; }
+.gauge .track { fill: rgb(255 255 255 / .25); } .gauge .range { fill: rgb(255 255 255 / .75); }
+.gauge .base { stroke: rgb(255 255 255 / .6); stroke-width: 1.5; }
+.gauge .value { stroke: #fff; stroke-width: 3; stroke-linecap: round; }
 .card.main span { color: rgb(255 255 255 / .85); }
 @media (prefers-color-scheme: dark) { .card.main { background: #2557c7; } }
 .notes { background: var(--warn); border-color: var(--warn-line); color: var(--warn-ink); }
@@ -60,7 +67,9 @@ svg.chart { width: 100%; height: auto; display: block; overflow: visible; }
 .curve.one { stroke: var(--one); } .curve.two { stroke: var(--two); }
 .dot.one { fill: var(--one); } .dot.two { fill: var(--two); }
 .point { fill: var(--two); fill-opacity: .45; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; min-width: 0; }
+.side { display: flex; flex-wrap: wrap; gap: 24px 40px; align-items: flex-start; }
+.side > div { max-width: 100%; } .side > .grow { flex: 1 1 380px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14.5px; }
 table.wide { width: 100%; }
 th, td { padding: 7px 12px; text-align: right; border-bottom: 1px solid var(--line);
@@ -101,15 +110,20 @@ td code, p code { font: 13.5px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, mon
 .p2 { fill: #10b981; background: #10b981; } .p3 { fill: #a855f7; background: #a855f7; }
 .p4 { fill: #ef476f; background: #ef476f; } .p5 { fill: #06b6d4; background: #06b6d4; }
 .p6 { fill: #94a3b8; background: #94a3b8; }
-.swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 9px; }
+.swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px;
+  margin-right: 9px; }
 pre { margin: 0; padding: 14px 16px; background: var(--page); border: 1px solid var(--line);
-  border-radius: 10px; overflow-x: auto; font: 13.5px/1.5 ui-monospace, Menlo, Consolas, monospace; }
+  border-radius: 10px; overflow-x: auto;
+  font: 13.5px/1.5 ui-monospace, Menlo, Consolas, monospace; }
 footer { color: var(--soft); font-size: 13.5px; margin-top: 24px; }
+@media (max-width: 820px) {
+  .cards { grid-template-columns: 1fr 1fr; } .card.main { grid-column: 1 / -1; }
+}
 @media (max-width: 560px) {
   main { padding: 24px 14px 40px; } section { padding: 18px 16px; } h1 { font-size: 27px; }
-  .cards { grid-template-columns: 1fr 1fr; gap: 10px; } .card { padding: 13px 14px; }
+  .cards { gap: 10px; } .card { padding: 13px 14px; }
   .card b { font-size: 23px; } .two { grid-template-columns: minmax(0, 1fr); }
-  .card.main { grid-column: 1 / -1; } .bar { display: none; }
+  .bar { display: none; }
 }
 @media print { body { background: #fff; } section, .card { break-inside: avoid; } }
 """

@@ -24,13 +24,13 @@ class Segment(NamedTuple):
     Attributes:
         data: structure of arrays ``(rows, …)``.
         order: ``(batches, batch)`` int32 row numbers into them, -1 where a batch has no row.
-        count: number of batches to run, from the first.
+        steps: number of batches to run, from the first.
         partial: whether there are -1s among them.
     """
 
     data: Batch
     order: Any
-    count: int
+    steps: int
     partial: bool
 
 
@@ -115,7 +115,7 @@ class _Block:
         self.width = width
         size = max(_bytes(like), 1)
         self.capacity = capacity or int(np.clip(BLOCK_BYTES // size, 1, BLOCK_BATCHES))
-        self.structure = jax.tree.structure(like)
+        self.structure: Any = jax.tree.structure(like)
         self.kinds = [(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(like)]
         self.buffers = [
             np.zeros((self.capacity * width, *shape), dtype) for shape, dtype in self.kinds
@@ -132,7 +132,7 @@ class _Block:
 
     def fits(self, batch: Batch, rows: int) -> bool:
         """Whether blocks of this kind can hold the batch."""
-        same = jax.tree.structure(batch) == self.structure and self.kinds == [
+        same = self.structure == jax.tree.structure(batch) and self.kinds == [
             (leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(batch)
         ]
         return same and (rows == self.width or (self.fill and rows < self.width))

@@ -64,7 +64,12 @@ class Pass:
     """
 
     def __init__(
-        self, mode: str, session: Session, feed: Feed, callbacks: CallbackList, clock: Clock,
+        self,
+        mode: str,
+        session: Session,
+        feed: Feed,
+        callbacks: CallbackList,
+        clock: Clock,
         planned: int,
     ) -> None:
         self.mode, self.session, self.feed = mode, session, feed
@@ -88,7 +93,7 @@ class Pass:
             if segment is None:
                 break
             start = 0
-            while start < segment.count:
+            while start < segment.steps:
                 if self.pacer is None:
                     with clock.part("compile"):
                         cost = self.program.cost(
@@ -96,21 +101,28 @@ class Pass:
                         )
                     one = self.each or not self.program.loops(cost)
                     self.pacer = Pacer(1 if one else None, engine.forecast(cost.flops, 1))
-                count = self.pacer.next(segment.count - start)
+                count = self.pacer.next(segment.steps - start)
                 if self.each:
                     self.callbacks.batch(self.mode, "begin", done)
                 compiled = clock.seconds.get("compile", 0.0)
                 begin = time.perf_counter()
                 with clock.part(self.part):
                     carry, results = self.program(
-                        carry, frozen, segment.data, segment.order, start, count,
-                        partial=segment.partial, planned=self.planned, clock=clock,
+                        carry,
+                        frozen,
+                        segment.data,
+                        segment.order,
+                        start,
+                        count,
+                        partial=segment.partial,
+                        planned=self.planned,
+                        clock=clock,
                     )
                     if self.mode == "train":
                         live.publish(carry)
                 start += count
                 done += count
-                last = start == segment.count
+                last = start == segment.steps
                 if self.each or (not last and count > 1):
                     with clock.part(self.part):
                         jax.block_until_ready(results)
@@ -134,7 +146,6 @@ class Pass:
         with clock.part(self.part):
             logs = to_host(results)
         return carry, logs
-
 
     def at_once(self, epochs: int) -> int:
         """How many epochs one dispatch may run: 1, or more where they are short."""
@@ -169,8 +180,14 @@ class Pass:
                 orders[i] = source.order(live.seed, step + i * source.steps)
         with self.clock.part(self.part):
             state, results = self.program.epochs(
-                state, _zeros(self.session), data, orders, count,
-                partial=bool(source.partial), planned=self.planned, clock=self.clock,
+                state,
+                _zeros(self.session),
+                data,
+                orders,
+                count,
+                partial=bool(source.partial),
+                planned=self.planned,
+                clock=self.clock,
             )
             live.publish(state)
             results = jax.tree.map(np.asarray, results)
@@ -260,14 +277,24 @@ def fit(
                 *_plain(x, y, sample_weight), validation_split
             )
         source = make_source(
-            x, y, sample_weight, batch_size=batch_size, steps=steps_per_epoch, shuffle=shuffle,
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            steps=steps_per_epoch,
+            shuffle=shuffle,
             class_weight=class_weight,
         )
         _check_endless(source, "steps_per_epoch")
     session = _prepare(model, source, clock, "")
     live = session.live
     listeners = _callbacks(
-        callbacks, model, verbose, True, epochs=epochs, steps=source.steps,
+        callbacks,
+        model,
+        verbose,
+        True,
+        epochs=epochs,
+        steps=source.steps,
         samples=source.size if isinstance(source, ArraySource) and not steps_per_epoch else None,
     )
     epochs_to_run = max(epochs - initial_epoch, 0)
@@ -276,8 +303,13 @@ def fit(
     validation = None
     if validation_data is not None:
         validation = _validation(
-            model, validation_data, validation_batch_size or batch_size, validation_steps,
-            listeners, clock, epochs_to_run,
+            model,
+            validation_data,
+            validation_batch_size or batch_size,
+            validation_steps,
+            listeners,
+            clock,
+            epochs_to_run,
         )
     model.stop_training = model.interrupted = False
     logs: Logs = {}
@@ -343,8 +375,13 @@ def _check_endless(source: Source, argument: str) -> None:
 
 
 def _validation(
-    model: Any, data: Any, batch_size: int | None, steps: int | None, listeners: CallbackList,
-    clock: Clock, runs: int,
+    model: Any,
+    data: Any,
+    batch_size: int | None,
+    steps: int | None,
+    listeners: CallbackList,
+    clock: Clock,
+    runs: int,
 ) -> Pass:
     parts = data if isinstance(data, tuple) else (data,)
     source = make_source(*parts, batch_size=batch_size, steps=steps)
@@ -395,9 +432,7 @@ def evaluate(
     source = make_source(x, y, sample_weight, batch_size=batch_size, steps=steps)
     session = _prepare(model, source, clock, "")
     listeners = _callbacks(callbacks, model, verbose, False, epochs=1, steps=source.steps)
-    run = Pass(
-        "test", session, Feed(source, session.fills), listeners, clock, source.steps or 1000
-    )
+    run = Pass("test", session, Feed(source, session.fills), listeners, clock, source.steps or 1000)
     with Interrupt() as interrupt:
         listeners.call("on_test_begin")
         _, found = run.run(_zeros(session), session.frozen(), 0, interrupt)

@@ -68,9 +68,11 @@ class Objective:
             for each in self._spread(weights, outputs, "loss_weights")
         ]
         several = sum(each is not None for each in self.losses) > 1
-        self.output_trackers = [
-            Mean(name=f"{name}_loss") for name, each in zip(self.names, self.losses) if each
-        ] if several else []
+        self.output_trackers = (
+            [Mean(name=f"{name}_loss") for name, each in zip(self.names, self.losses) if each]
+            if several
+            else []
+        )
         truths = _align(targets, outputs, len(predictions))
         self.metrics = [[] for _ in predictions]
         for given, is_weighted in ((metrics, False), (weighted, True)):
@@ -99,7 +101,9 @@ class Objective:
         if isinstance(given, (list, tuple)):
             per_output = not nested or (count > 1 and len(given) == count)
             if nested and count == 1:
-                inner = given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
+                inner = (
+                    given[0] if len(given) == 1 and isinstance(given[0], (list, tuple)) else given
+                )
                 return [inner]
             if per_output and len(given) == count:
                 return list(given)

@@ -11,7 +11,7 @@ import numpy as np
 
 from slipstream.core import cost, engine
 from slipstream.data.arrays import length, to_arrays
-from slipstream.data.sources import is_batches, make_source, unpack, weigh_classes
+from slipstream.data.sources import BatchSource, is_batches, make_source, unpack, weigh_classes
 from slipstream.training.callbacks.base import CallbackList
 from slipstream.training.checks import check_targets
 from slipstream.training.clock import Clock
@@ -77,8 +77,10 @@ def _run(session: Session, x: Any, rows: int, width: int, fill: bool) -> Iterato
     frozen = session.frozen()
     for start in range(0, max(rows, 1), width):
         count = min(width, rows - start)
-        part = x if count == rows else jax.tree.map(
-            lambda leaf, start=start, count=count: leaf[start : start + count], x
+        part = (
+            x
+            if count == rows
+            else jax.tree.map(lambda leaf, start=start, count=count: leaf[start : start + count], x)
         )
         filled = _bucket(count) if fill else count
         if filled != count:
@@ -124,10 +126,11 @@ def _join(parts: list[Any]) -> Any:
 
 def _over_batches(model: Any, batches: Any, steps: int | None, callbacks: Any) -> Any:
     source = make_source(batches, steps=steps)
+    assert isinstance(source, BatchSource)
     session = open_session(model, source.first(), compiled=False)
     listeners = CallbackList(callbacks or (), model, verbose=0, epochs=1, steps=source.steps)
     listeners.call("on_predict_begin")
-    parts = []
+    parts: list[Any] = []
     for number, (x, _, _) in enumerate(source.epoch(0, 0)):
         listeners.batch("predict", "begin", number)
         rows = length(x, "x")
@@ -158,8 +161,12 @@ def _one_batch(
 
 
 def train_on_batch(
-    model: Any, x: Any, y: Any = None, sample_weight: Any = None,
-    class_weight: dict[int, float] | None = None, return_dict: bool = False,
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    return_dict: bool = False,
 ) -> Any:
     """One step on one batch; `Model.train_on_batch` documents the arguments."""
     session, batch = _one_batch(model, x, y, sample_weight, class_weight)

@@ -8,7 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from slipstream.core import cost, engine
+from slipstream.core import engine
+from slipstream.core.cost import Cost
+from slipstream.core.cost import count as count_cost
 from slipstream.training.clock import Clock
 
 
@@ -28,7 +30,7 @@ class LoopProgram:
         self._step = jax.jit(step)
         self._results = results
         self._compiled: dict[Any, Any] = {}
-        self._costs: dict[Any, cost.Cost] = {}
+        self._costs: dict[Any, Cost] = {}
 
     def __call__(
         self,
@@ -64,9 +66,7 @@ class LoopProgram:
             self._compiled[key] = program
         return program(carry, frozen, data, order, start, count)
 
-    def cost(
-        self, carry: Any, frozen: Any, data: Any, width: int, partial: bool
-    ) -> cost.Cost:
+    def cost(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
         """Cost of one step on batches of `width` rows of `data`."""
         key = (_signature(data), width, partial)
         if key not in self._costs:
@@ -75,10 +75,10 @@ class LoopProgram:
             )
             mask = jax.ShapeDtypeStruct((width,), bool) if partial else None
             traced = self._step.trace(carry, frozen, batch, mask)
-            self._costs[key] = cost.count(traced.jaxpr)
+            self._costs[key] = count_cost(traced.jaxpr)
         return self._costs[key]
 
-    def loops(self, step_cost: cost.Cost) -> bool:
+    def loops(self, step_cost: Cost) -> bool:
         """Whether a dispatch may run many steps."""
         return not (step_cost.convolutions and jax.default_backend() == "cpu")
 
@@ -115,7 +115,9 @@ class LoopProgram:
             self._compiled[key] = program
         return program(carry, metrics, data, orders, count)
 
-    def _body(self, place: Any, carry: Any, frozen: Any, data: Any, order: Any, partial: bool) -> Any:
+    def _body(
+        self, place: Any, carry: Any, frozen: Any, data: Any, order: Any, partial: bool
+    ) -> Any:
         """Pick batch `place` and run the step on it."""
         rows = jax.lax.dynamic_index_in_dim(order, place, keepdims=False)
         mask = rows >= 0 if partial else None
@@ -173,11 +175,13 @@ class LoopProgram:
         return _build(several, step_cost, planned, carry, metrics, data, orders, 0)
 
 
-def _build(function: Callable[..., Any], step: cost.Cost, planned: int, *args: Any) -> Any:
+def _build(function: Callable[..., Any], step: Cost, planned: int, *args: Any) -> Any:
     """Compile `function` for these arguments; the first one is given away to it."""
     engine.enable_cache()
     options = engine.compiler_options(engine.forecast(step.flops, planned))
-    return jax.jit(function, donate_argnums=0, compiler_options=options or None).lower(*args).compile()
+    return (
+        jax.jit(function, donate_argnums=0, compiler_options=options or None).lower(*args).compile()
+    )
 
 
 def _signature(data: Any) -> Any:

@@ -62,7 +62,7 @@ class ProgbarLogger(Callback):
         if not self._live or now - self._drawn < 0.1:
             return
         self._drawn = now
-        figures = {name: value for name, value in sorted(results.items())}
+        figures = dict(sorted(results.items()))
         total = self.params.get("steps")
         left = "" if not total else f"{_duration((now - self._began) / done * (total - done))} left"
         share = done / total if total else 0
@@ -114,4 +114,6 @@ def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return (
+        f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    )

@@ -46,9 +46,7 @@ class Session:
                     step.make_train_step(model, objective, self.live),
                     lambda state: self._results(state.metrics),
                 )
-            self.test = LoopProgram(
-                step.make_test_step(model, objective, self.live), self._results
-            )
+            self.test = LoopProgram(step.make_test_step(model, objective, self.live), self._results)
         self.predict = jax.jit(step.make_predict_step(model, self.live))
         self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
 
@@ -88,9 +86,12 @@ def open_session(model: Any, batch: Batch, *, compiled: bool) -> Session:
     """
     x, y, _ = batch
     session: Session | None = model._session
-    if session is not None and session.live.matches(model):
-        if not compiled or session.objective is not None:
-            return session
+    if (
+        session is not None
+        and session.live.matches(model)
+        and not (compiled and session.objective is None)
+    ):
+        return session
     compiled_with = model._compiled
     if compiled and compiled_with is None:
         raise ValueError(

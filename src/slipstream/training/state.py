@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -106,7 +107,7 @@ class LiveState:
             *self.metric_variables,
         ]
         self._deferred = [
-            Deferred(lambda place=place: self._fetch(place)) for place in range(len(self.variables))
+            Deferred(partial(self._fetch, place)) for place in range(len(self.variables))
         ]
         # The same structure as an unpacked state, with each variable's place for its value.
         places = {id(variable): place for place, variable in enumerate(self.variables)}
@@ -125,11 +126,9 @@ class LiveState:
 
     def matches(self, model: Any) -> bool:
         """Whether the model still has the same variables in the same roles."""
-        return (
-            [id(v) for v in model.trainable_variables] == [id(v) for v in self.trainable]
-            and [id(v) for v in model.non_trainable_variables]
-            == [id(v) for v in self.non_trainable]
-        )
+        return [id(v) for v in model.trainable_variables] == [id(v) for v in self.trainable] and [
+            id(v) for v in model.non_trainable_variables
+        ] == [id(v) for v in self.non_trainable]
 
     def current(self) -> TrainState:
         """The state, with every value that was assigned from outside in its place."""

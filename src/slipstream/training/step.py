@@ -52,8 +52,14 @@ def _total_loss(
 
 
 def _stream(
-    objective: Objective, live: LiveState, metrics: list[Any], loss: Any, parts: list[Any],
-    outputs: Any, batch: Any, row_mask: Any,
+    objective: Objective,
+    live: LiveState,
+    metrics: list[Any],
+    loss: Any,
+    parts: list[Any],
+    outputs: Any,
+    batch: Any,
+    row_mask: Any,
 ) -> list[Any]:
     scope = Scope(live.metric_variables, metrics)
     with scope.active():
@@ -71,11 +77,22 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
 
         def loss_of(values: list[Any]) -> tuple[Any, Any]:
             outputs, scope = forward(
-                model, live, values, state.non_trainable, batch[0],
-                training=True, key=key, row_mask=row_mask,
+                model,
+                live,
+                values,
+                state.non_trainable,
+                batch[0],
+                training=True,
+                key=key,
+                row_mask=row_mask,
             )
             loss, parts = _total_loss(model, objective, scope, outputs, batch, row_mask)
-            return optimizer.scale_loss(loss), (loss, parts, outputs, scope.read(live.non_trainable))
+            return optimizer.scale_loss(loss), (
+                loss,
+                parts,
+                outputs,
+                scope.read(live.non_trainable),
+            )
 
         values = packing.unpack(state.trainable)
         gradients, (loss, parts, outputs, non_trainable) = jax.grad(loss_of, has_aux=True)(values)
@@ -87,9 +104,7 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
                 value if variable.constraint is None else variable.constraint(value)
                 for variable, value in zip(live.trainable, new)
             ]
-        metrics = _stream(
-            objective, live, state.metrics, loss, parts, outputs, batch, row_mask
-        )
+        metrics = _stream(objective, live, state.metrics, loss, parts, outputs, batch, row_mask)
         return TrainState(new, non_trainable, optimizer_state, metrics, state.seed)
 
     return step
@@ -102,9 +117,14 @@ def _decays(live: LiveState) -> list[Any]:
         return flags
     if len(set(flags)) <= 1:
         return flags[:1]
-    return [np.concatenate([
-        np.full(variable.size, flag, np.float32) for variable, flag in zip(live.trainable, flags)
-    ])]
+    return [
+        np.concatenate(
+            [
+                np.full(variable.size, flag, np.float32)
+                for variable, flag in zip(live.trainable, flags)
+            ]
+        )
+    ]
 
 
 def make_test_step(model: Any, objective: Objective, live: LiveState) -> Callable[..., Any]:
@@ -113,8 +133,13 @@ def make_test_step(model: Any, objective: Objective, live: LiveState) -> Callabl
     def step(metrics: list[Any], frozen: tuple, batch: Any, row_mask: Any) -> list[Any]:
         trainable, non_trainable = frozen
         outputs, scope = forward(
-            model, live, live.packing.unpack(trainable), non_trainable, batch[0],
-            training=False, row_mask=row_mask,
+            model,
+            live,
+            live.packing.unpack(trainable),
+            non_trainable,
+            batch[0],
+            training=False,
+            row_mask=row_mask,
         )
         loss, parts = _total_loss(model, objective, scope, outputs, batch, row_mask)
         return _stream(objective, live, metrics, loss, parts, outputs, batch, row_mask)

@@ -1,6 +1,6 @@
-"""Losses between distributions.
+"""Cross-entropies.
 
-Cross-entropies compute from logits where they can: where `from_logits` says that `y_pred` holds
+They compute from logits where they can: where `from_logits` says that `y_pred` holds
 them, and where `y_pred` is the very output of a sigmoid or a softmax. Other probabilities are
 kept away from 0 and 1 by `epsilon()`, so that their logarithms are finite.
 """
@@ -182,29 +182,6 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
     return (1 - jnp.maximum(p, config.epsilon() ** 2) ** q) / q
 
 
-@register("loss", "kld", "KLD")
-@row_wise
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
-    """``sum(y_true * log(y_true / y_pred))`` over the last axis.
-
-    Kullback & Leibler 1951. Probabilities are clipped to `epsilon()` … 1.
-    """
-    y_true, y_pred = pair(y_true, y_pred, wide=True)
-    y_true, y_pred = (jnp.clip(y, config.epsilon(), 1) for y in (y_true, y_pred))
-    return jnp.sum(y_true * jnp.log(y_true / y_pred), axis=-1)
-
-
-@register("loss")
-@row_wise(averages=True)
-def poisson(y_true: Any, y_pred: Any) -> Any:
-    """Mean of ``y_pred - y_true * log(y_pred)`` over the last axis.
-
-    The negative log-likelihood of counts `y_true` under rates `y_pred`, up to a constant.
-    """
-    y_true, y_pred = pair(y_true, y_pred, wide=True)
-    return jnp.mean(y_pred - y_true * jnp.log(y_pred + config.epsilon()), axis=-1)
-
-
 @register("loss")
 class BinaryCrossentropy(NamedLoss):
     """See `binary_crossentropy`."""
@@ -297,29 +274,3 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
         if not 0 < q < 1:
             raise ValueError(f"q must be between 0 and 1, neither of them; got {q!r}.")
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
-
-
-@register("loss")
-class KLDivergence(NamedLoss):
-    """See `kl_divergence`."""
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "kl_divergence",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(kl_divergence, reduction, name, dtype)
-
-
-@register("loss")
-class Poisson(NamedLoss):
-    """See `poisson`."""
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "poisson",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(poisson, reduction, name, dtype)
