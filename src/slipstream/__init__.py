@@ -34,7 +34,6 @@ _MODULES = frozenset(
         "losses",
         "metrics",
         "models",
-        "ops",
         "optimizers",
         "random",
         "regularizers",

@@ -58,6 +58,13 @@ def test_counts_for_every_shape_of_weights(name, weights):
         np.testing.assert_allclose(mine, other, rtol=1e-6)
 
 
+@pytest.mark.parametrize("weights", [None, np.ones(4)], ids=["plain", "weighted"])
+def test_half_precision_holds_the_mean_of_long_rows(weights):
+    metric = metrics.Mean(dtype="float16")
+    metric.update_state(np.full((4, 30_000), 5.0), weights)
+    assert float(metric.result()) == 5.0
+
+
 MASK = np.array([[True, True, False], [True, False, False]])
 
 

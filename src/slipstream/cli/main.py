@@ -122,7 +122,7 @@ def train(
 @app.command()
 def datasets() -> None:
     """List the datasets that --data knows by name."""
-    from slipstream.cli.look import Screen
+    from slipstream.cli.screen import Screen
     from slipstream.datasets import entries
 
     screen = Screen()

@@ -14,11 +14,7 @@ from slipstream.core.variable import Variable
 from slipstream.losses.arrays import match_ranks
 from slipstream.metrics.base import Metric
 from slipstream.metrics.counting import NO_THRESHOLD, Thresholds, parse_thresholds
-from slipstream.metrics.weighting import (
-    check_same_shape,
-    element_weights,
-    ratio,
-)
+from slipstream.metrics.weighting import check_same_shape, element_weights, ratio
 
 _NAMES = {
     "tp": "true_positives",
@@ -145,7 +141,8 @@ class ConfusionMetric(Metric):
                 f"Metric {self.name!r} ({type(self).__name__}) has class_id={class_id}, but y_pred "
                 f"has shape {shape}. It needs (batch, …, classes) with classes above class_id."
             )
-        return tuple(None if x is None else x[..., class_id] for x in (y_true, y_pred, weights))  # type: ignore[return-value]
+        chosen = weights if weights is None else weights[..., class_id]
+        return y_true[..., class_id], y_pred[..., class_id], chosen
 
 
 class _Count(ConfusionMetric):
@@ -303,4 +300,5 @@ class Recall(_Rate):
 
 
 def _single(values: Any) -> Any:
-    return values[0] if len(values) == 1 else jnp.asarray(values)
+    values = jnp.asarray(values)
+    return values[0] if len(values) == 1 else values

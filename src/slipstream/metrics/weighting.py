@@ -75,16 +75,22 @@ def row_sums(metric: Any, values: Any, weights: Any, mean: bool) -> tuple[Any, A
     """
     if weights is None:
         count = values.shape[0] if values.ndim else 1
-        return jnp.sum(values) / (_row_size(values.shape[1:]) if mean else 1), count
+        return _wide_sum(values) / (_row_size(values.shape[1:]) if mean else 1), count
     values, weights = match_ranks(values, jnp.asarray(weights, values.dtype))
     known = values.shape[: weights.ndim]
     if weights.ndim > values.ndim or any(w not in (1, v) for w, v in zip(weights.shape, known)):
         raise _misfit(metric, weights, values)
     weights = jnp.broadcast_to(weights, known)
-    total = jnp.sum(weigh(values, widen(weights, values.ndim)))
+    total = _wide_sum(weigh(values, widen(weights, values.ndim)))
     if mean:
         total = total / _row_size(values.shape[min(1, weights.ndim) :])
-    return total, jnp.sum(weights) / _row_size(known[1:])
+    return total, _wide_sum(weights) / _row_size(known[1:])
+
+
+def _wide_sum(values: Any) -> Any:
+    """The sum in at least float32: that of all elements may overflow where row means do not."""
+    half = jnp.issubdtype(values.dtype, jnp.floating) and values.dtype.itemsize < 4
+    return jnp.sum(values, dtype=jnp.float32 if half else None)
 
 
 def _row_size(shape: tuple[int, ...]) -> int:

@@ -39,8 +39,8 @@ class Model(Layer):
 
     _untracked = frozenset({"_session", "_compiled", "history", "optimizer"})
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._session: Session | None = None
         self._compiled: Compiled | None = None
         self.stop_training = False
@@ -90,6 +90,10 @@ class Model(Layer):
 
         jax.eval_shape(run, shapes)
         self.built = True
+
+    def output_shapes(self, rows: int) -> Any:
+        """Shapes of the outputs for so many rows if they are known without a trace, else None."""
+        return None
 
     def check_input(self, x: Any) -> None:
         """Raise a ValueError if data of these shapes cannot go in. `Sequential` knows more."""

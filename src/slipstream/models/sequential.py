@@ -150,6 +150,13 @@ class Sequential(Model):
             inputs = inputs[..., 0]
         return inputs.astype(spec.dtype) if inputs.dtype != spec.dtype else inputs
 
+    def output_shapes(self, rows: int) -> Any:
+        """Shapes of the outputs for so many rows, as found when the stack was built."""
+        return jax.tree.map(
+            lambda symbol: jax.ShapeDtypeStruct((rows, *symbol.shape[1:]), symbol.dtype),
+            self._outputs,
+        )
+
     def check_input(self, x: Any) -> None:
         """Raise a ValueError that shows both shapes if data cannot go in."""
         spec = self._input

@@ -146,19 +146,25 @@ def scatter(truth: Sequence[float], predicted: Sequence[float]) -> Markup:
     )  # fmt: skip
 
 
-def stacked(parts: dict[str, float], unit: str = "s") -> Markup:
-    """One bar whose pieces add up to the whole."""
-    total = sum(parts.values())
+def stacked(parts: Sequence[tuple[str, float, str]]) -> Markup:
+    """One bar whose pieces add up to the whole: name, seconds and style class of each."""
+    total = sum(seconds for _, seconds, _ in parts)
     if total <= 0:
         return Markup("")
     pieces, left = [], 0.0
-    for i, (name, value) in enumerate(parts.items()):
-        width = 100 * value / total
-        tip = tag("title", f"{name}: {value:.3g} {unit} ({width:.1f} %)")
+    for name, seconds, style in parts:
+        width = 100 * seconds / total
         pieces.append(
-            tag("rect", tip, x=f"{left:.3f}%", y=0, width=f"{width:.3f}%", height=26,
-                class_=f"part p{i % 7}")
-        )  # fmt: skip
+            tag(
+                "rect",
+                tag("title", f"{name}: {seconds:.3g} s ({width:.1f} %)"),
+                x=f"{left:.3f}%",
+                y=0,
+                width=f"{width:.3f}%",
+                height=26,
+                class_=style,
+            )
+        )
         left += width
     return tag("svg", *pieces, class_="stack", role="img", aria_label="Where the time went")
 

@@ -46,20 +46,19 @@ def architecture(run: Run) -> Markup:
 
 def time(run: Run) -> Markup:
     """Where the seconds went; the pieces add up to the whole."""
-    known = {name: run.seconds[name] for name in PARTS if name in run.seconds}
-    rest = {name: value for name, value in run.seconds.items() if name not in PARTS}
-    seconds = {**known, **rest}
+    seconds = run.seconds
     total = sum(seconds.values())
     order = sorted(seconds, key=lambda name: (name == "other", -seconds[name]))
+    colours = {name: f"p{i}" for i, name in enumerate(PARTS)}
     rows = [
         tag(
             "tr",
-            tag("td", tag("i", class_=f"swatch p{i % 7}"), name),
+            tag("td", tag("i", class_=f"swatch {colours.get(name, 'p6')}"), name),
             tag("td", PARTS.get(name, ""), class_="text muted"),
             tag("td", f"{seconds[name]:.3f} s"),
             tag("td", f"{100 * seconds[name] / total:.1f} %" if total else "–"),
         )
-        for i, name in enumerate(order)
+        for name in order
     ]
     rows.append(
         tag("tr", tag("td", "total"), tag("td"), tag("td", f"{total:.3f} s"), tag("td", "100 %"),
@@ -69,7 +68,7 @@ def time(run: Run) -> Markup:
         "Where the time went",
         f"Training took {total:.1f} s. While it ran, {run.rows_a_second:,.0f} rows a second went "
         "through the model.",
-        charts.stacked({name: seconds[name] for name in order}),
+        charts.stacked([(name, seconds[name], colours.get(name, "p6")) for name in order]),
         tag("div", tag("table", tag("tbody", *rows), class_="wide"), class_="scroll"),
     )
 
@@ -84,12 +83,8 @@ def provenance(run: Run) -> Markup:
             "the same.",
             tag(
                 "div",
-                *(
-                    tag("figure", tag("figcaption", tag("b", title)), _pairs(pairs))
-                    for title, pairs in (
-                        ("Data", data), ("Settings", run.settings), ("Versions", run.versions)
-                    )
-                ),
+                tag("div", _titled("Data", data), tag("p"), _titled("Versions", run.versions)),
+                _titled("Settings", run.settings),
                 class_="two",
             ),
             *([tag("p"), tag("pre", run.command)] if run.command else []),
@@ -97,10 +92,14 @@ def provenance(run: Run) -> Markup:
     )  # fmt: skip
 
 
-def _pairs(pairs: Mapping[str, object]) -> Markup:
+def _titled(title: str, pairs: Mapping[str, object]) -> Markup:
     rows = [
         tag("tr", tag("td", name), tag("td", str(value), class_="text"))
         for name, value in pairs.items()
         if value not in ("", None)
     ]
-    return tag("table", tag("tbody", *rows), class_="wide")
+    return tag(
+        "figure",
+        tag("figcaption", tag("b", title)),
+        tag("table", tag("tbody", *rows), class_="wide"),
+    )

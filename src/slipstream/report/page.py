@@ -112,6 +112,7 @@ def _main_card(run: Run, found: dict[str, Any]) -> Markup:
             tag("b", percent(test["accuracy"])),
             tag("span", f"95 % interval {100 * low:.1f} to {percent(high)}"),
             charts.gauge(test["accuracy"], low, high, found["baseline"]),
+            tag("span", f"thin mark: {percent(found['baseline'])}, the commonest class"),
             class_="card main",
         )
     shown = "" if between is None else f" ({quantity(between[0])} to {quantity(between[1])})"

@@ -78,10 +78,15 @@ def confusion(run: Run, found: dict[str, Any]) -> Markup | None:
         body = _pairs(counts, run.classes)
         hint = f"The most frequent mistakes among {len(run.classes)} classes; test rows only."
     each = [
-        [row["name"], f"{row['rows']:,}", _share(row["precision"]), _share(row["recall"]),
-         _share(row["f1"])]
+        [
+            row["name"],
+            f"{row['rows']:,}",
+            _share(row["precision"]),
+            _share(row["recall"]),
+            join(_share(row["f1"]), _bar(row["f1"])),
+        ]
         for row in found["classes"]
-    ]  # fmt: skip
+    ]
     heads = ["class", "rows", "precision", "recall", "F1"]
     return section(
         "Classes",
@@ -183,7 +188,7 @@ def _matrix(counts: np.ndarray, names: list[str]) -> Markup:
     tall = " tall" if max(map(len, names)) > 5 else ""
     return tag(
         "table",
-        tag("thead", tag("tr", tag("th", "true ↓  said →"), *head)),
+        tag("thead", tag("tr", tag("th", "true ↓", tag("br"), "said →"), *head)),
         tag("tbody", *rows),
         class_=f"matrix{tall}",
     )
@@ -198,10 +203,12 @@ def _pairs(counts: np.ndarray, names: list[str]) -> Markup:
     return table(["is", "said", "test rows"], rows)
 
 
-def _share(value: float | None) -> Markup:
-    if value is None:
-        return Markup("–")
-    return join(percent(value), tag("i", class_="bar", style=f"--w:{100 * value:.0f}%"))
+def _share(value: float | None) -> str:
+    return "–" if value is None else percent(value)
+
+
+def _bar(value: float | None) -> Markup:
+    return tag("i", class_="bar", style=f"--w:{100 * (value or 0):.0f}%")
 
 
 def section(title: str, hint: str, *children: Markup) -> Markup:

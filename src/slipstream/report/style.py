@@ -41,7 +41,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   grid-row: span 2; display: flex; flex-direction: column; justify-content: center;
   padding: 22px 24px; }
 .card.main b { font-size: 50px; line-height: 1.15; }
-.card.main span { font-size: 15px; }
+.card.main span { font-size: 15px; } .card.main .gauge + span { font-size: 13px; margin-top: 6px; }
 .gauge { width: 100%; height: 16px; margin-top: 16px; overflow: visible; }
 .gauge .track { fill: rgb(255 255 255 / .25); } .gauge .range { fill: rgb(255 255 255 / .75); }
 .gauge .base { stroke: rgb(255 255 255 / .6); stroke-width: 1.5; }
@@ -82,7 +82,7 @@ td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 tr.total td { font-weight: 600; }
 td code, p code { font: 13.5px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .matrix { width: auto; border-collapse: separate; border-spacing: 2px; }
-.matrix td, .matrix th { border: 0; padding: 0; text-align: center; height: 34px; min-width: 40px; }
+.matrix td, .matrix th { border: 0; padding: 0; text-align: center; height: 34px; min-width: 38px; }
 .matrix td { border-radius: 5px; background: rgb(var(--tone) / var(--v)); font-size: 13.5px; }
 .matrix td.hit { --tone: var(--hit); font-weight: 600; } .matrix td.miss { --tone: var(--miss); }
 .matrix td.full { color: #fff; } .matrix td.none { color: var(--soft); opacity: .45; }
@@ -95,7 +95,7 @@ td code, p code { font: 13.5px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, mon
   transform: rotate(180deg); max-height: 9em; max-width: none; }
 .matrix thead th:first-child { text-align: right; padding-right: 10px; font-weight: 400;
   vertical-align: bottom; }
-.bar { display: inline-block; width: 64px; height: 6px; border-radius: 3px; margin-left: 10px;
+.bar { display: inline-block; width: 44px; height: 6px; border-radius: 3px; margin-left: 10px;
   background: linear-gradient(to right, var(--two) var(--w), var(--line) var(--w));
   vertical-align: middle; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr));
@@ -123,7 +123,9 @@ footer { color: var(--soft); font-size: 13.5px; margin-top: 24px; }
   main { padding: 24px 14px 40px; } section { padding: 18px 16px; } h1 { font-size: 27px; }
   .cards { gap: 10px; } .card { padding: 13px 14px; }
   .card b { font-size: 23px; } .two { grid-template-columns: minmax(0, 1fr); }
-  .bar { display: none; }
+  .bar { display: none; } td, th { padding: 7px 8px; }
+  .matrix td, .matrix th { height: 27px; min-width: 24px; font-size: 12px; }
+  .matrix tbody th { padding-right: 6px; } .tick, .label { font-size: 15px; }
 }
 @media print { body { background: #fff; } section, .card { break-inside: avoid; } }
 """

@@ -17,7 +17,6 @@ from slipstream.training.checks import check_finite, check_targets
 from slipstream.training.clock import Clock
 from slipstream.training.feed import Feed
 from slipstream.training.interrupt import Interrupt
-from slipstream.training.progress import ProgbarLogger
 from slipstream.training.session import Session, open_session, outputs_of
 
 CHUNK_SECONDS = 0.2  # between two looks at progress, Ctrl-C and the clock
@@ -223,11 +222,9 @@ def _callbacks(
                 f"callbacks holds {callback!r}, which is no callback. Derive its class from "
                 "slipstream.callbacks.Callback, and pass an instance."
             )
-    if verbose and not any(isinstance(c, ProgbarLogger) for c in chosen):
-        chosen.append(ProgbarLogger())
-    if history and not any(isinstance(c, History) for c in chosen):
-        chosen.append(History())
-    return CallbackList(chosen, model, verbose=verbose, **params)
+    return CallbackList(
+        chosen, model, add_history=history, add_progbar=bool(verbose), verbose=verbose, **params
+    )
 
 
 def _verbosity(verbose: Any) -> int:

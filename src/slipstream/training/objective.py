@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from slipstream import losses as losses_module
 from slipstream import metrics as metrics_module
-from slipstream.core import registry
 from slipstream.core.names import nearest
 from slipstream.losses import Loss
 from slipstream.metrics import Mean, MeanMetricWrapper, Metric
@@ -81,6 +80,8 @@ class Objective:
                     metric = as_metric(item, truths[i], predictions[i], self.losses[i])
                     if len(predictions) > 1:
                         metric.name = f"{self.names[i]}_{metric.name}"
+                    if not getattr(metric, "built", True):
+                        metric.build(truths[i].shape, predictions[i].shape)
                     self.metrics[i].append((metric, is_weighted))
         self.bound = True
 
@@ -198,10 +199,7 @@ def as_loss(identifier: Any) -> Loss:
     found = losses_module.get(identifier)
     if isinstance(found, Loss):
         return found
-    wrapped = losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
-    # Our own functions treat every row by itself; of a user's function nothing is known.
-    wrapped.per_example = registry.is_ours(found)
-    return wrapped
+    return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
 
 
 def _call_loss(loss: Loss, truth: Any, prediction: Any, weight: Any, row_mask: Any) -> Any:
@@ -230,7 +228,8 @@ def as_metric(identifier: Any, truth: Any, prediction: Any, loss: Loss | None) -
     found = metrics_module.get(identifier)
     if not isinstance(found, Metric):
         found = MeanMetricWrapper(found, name=getattr(found, "__name__", None))
-        found.per_example = registry.is_ours(found._fn)
+        # Of a user's function nothing is known.
+        found.per_example = getattr(found._fn, "per_example", False)
     if name is not None:
         found.name = name
     return found

@@ -63,13 +63,15 @@ class Packing:
             for start, end, shape in zip(starts, self.ends, self.shapes)
         ]
 
-    def optimizer(self, state: Any, each: Callable[[list[Any]], list[Any]]) -> Any:
-        """Apply `pack` or `unpack` to every per-weight list of an optimizer's state."""
+    def optimizer(
+        self, state: Any, each: Callable[[list[Any]], list[Any]], packed: bool = False
+    ) -> Any:
+        """Apply `each` (`pack`, or `unpack` if it is packed) to every per-weight list of a state."""
         if state is None or not self.active:
             return state
         names = list(state.slots[0]) if state.slots else []
         columns = {name: each([slots[name] for slots in state.slots]) for name in names}
-        count = 1 if each == self.pack else len(self.shapes)
+        count = len(self.shapes) if packed else 1
         return state._replace(
             slots=[{name: column[i] for name, column in columns.items()} for i in range(count)],
             accumulators=each(list(state.accumulators)),
@@ -106,9 +108,6 @@ class LiveState:
             *optimizer_variables,
             *self.metric_variables,
         ]
-        self._deferred = [
-            Deferred(partial(self._fetch, place)) for place in range(len(self.variables))
-        ]
         # The same structure as an unpacked state, with each variable's place for its value.
         places = {id(variable): place for place, variable in enumerate(self.variables)}
         scope = Scope(self.variables, [places[id(v)] for v in self.variables])
@@ -121,6 +120,10 @@ class LiveState:
             scope.read(self.metric_variables),
             None,
         )
+        held = {place for place in jax.tree.leaves(self._places) if isinstance(place, int)}
+        self._deferred = [
+            (self.variables[place], Deferred(partial(self._fetch, place))) for place in sorted(held)
+        ]
         self._state: TrainState | None = None
         self._host: dict[int, np.ndarray] | None = None
 
@@ -133,8 +136,7 @@ class LiveState:
     def current(self) -> TrainState:
         """The state, with every value that was assigned from outside in its place."""
         if self._state is None or any(
-            variable._value is not deferred
-            for variable, deferred in zip(self.variables, self._deferred)
+            variable._value is not deferred for variable, deferred in self._deferred
         ):
             self._gather()
         assert self._state is not None
@@ -157,17 +159,19 @@ class LiveState:
             lambda place: values[place] if isinstance(place, int) else place, self._places
         )
         packing = self.packing
+        if packing.active:  # a small model: pack on the host, where nothing needs compiling
+            unpacked = jax.tree.map(np.asarray, unpacked)
         state = TrainState(
-            packing.pack(unpacked.trainable, np if _on_host(unpacked.trainable) else jnp),
+            packing.pack(unpacked.trainable, np),
             unpacked.non_trainable,
-            packing.optimizer(unpacked.optimizer, packing.pack),
+            packing.optimizer(unpacked.optimizer, partial(packing.pack, xp=np)),
             unpacked.metrics,
             np.uint32(self.seed),
         )
         # Copies: the state's buffers are given away to each program, the variables' are not.
-        self._state = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), state)
+        self._state = jax.device_put(state, may_alias=False)
         self._host = None
-        for variable, deferred in zip(self.variables, self._deferred):
+        for variable, deferred in self._deferred:
             variable._value = deferred
 
     def _fetch(self, place: int) -> np.ndarray:
@@ -181,17 +185,13 @@ class LiveState:
                 state = jax.tree.map(np.asarray, state)
             unpacked = state._replace(
                 trainable=packing.unpack(state.trainable),
-                optimizer=packing.optimizer(state.optimizer, packing.unpack),
+                optimizer=packing.optimizer(state.optimizer, packing.unpack, packed=True),
                 seed=None,
             )
             for each, value in zip(jax.tree.leaves(self._places), jax.tree.leaves(unpacked)):
                 if isinstance(each, int) and (packing.active or each == place):
                     self._host[each] = np.array(value)
         return self._host[place]
-
-
-def _on_host(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, np.ndarray) for value in values)
 
 
 def _packable(variables: Sequence[Variable], optimizer: Any) -> bool:

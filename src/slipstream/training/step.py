@@ -74,6 +74,7 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
 
     def step(state: TrainState, frozen: tuple, batch: Any, row_mask: Any) -> TrainState:
         key = jax.random.fold_in(key_from(state.seed), state.optimizer.iterations)
+        scale = optimizer.loss_scale(state.optimizer)
 
         def loss_of(values: list[Any]) -> tuple[Any, Any]:
             outputs, scope = forward(
@@ -87,12 +88,8 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
                 row_mask=row_mask,
             )
             loss, parts = _total_loss(model, objective, scope, outputs, batch, row_mask)
-            return optimizer.scale_loss(loss), (
-                loss,
-                parts,
-                outputs,
-                scope.read(live.non_trainable),
-            )
+            scaled = loss if scale is None else loss * scale
+            return scaled, (loss, parts, outputs, scope.read(live.non_trainable))
 
         values = packing.unpack(state.trainable)
         gradients, (loss, parts, outputs, non_trainable) = jax.grad(loss_of, has_aux=True)(values)

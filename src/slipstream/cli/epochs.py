@@ -1,4 +1,4 @@
-"""What ``slipstream train`` shows on the terminal."""
+"""The epochs of a training on the terminal."""
 
 from __future__ import annotations
 
@@ -6,49 +6,10 @@ import math
 import time
 from typing import Any
 
+from slipstream.cli.screen import Screen, duration
 from slipstream.training.callbacks.base import Callback
 
 _WIDTH = 24
-
-
-class Screen:
-    """Lines on the terminal; plain where the output is no terminal, nothing if `quiet`."""
-
-    def __init__(self, quiet: bool = False) -> None:
-        from rich.console import Console
-
-        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
-        self._live = False
-
-    @property
-    def moves(self) -> bool:
-        """Whether a line can be drawn over."""
-        return self.console.is_terminal and not self.console.quiet
-
-    def line(self, *parts: Any) -> None:
-        """A line of texts and ``(text, style)`` pairs."""
-        from rich.text import Text
-
-        self._wipe()
-        self.console.print(Text.assemble(*parts))
-
-    def facts(self, facts: dict[str, str]) -> None:
-        """A line for each fact, names in a column of their own."""
-        for name, value in facts.items():
-            self.line("  ", (f"{name:<13}", "dim"), value)
-
-    def live(self, text: str) -> None:
-        """Draw a line that the next one replaces."""
-        if not self.moves:
-            return
-        self.console.file.write(f"\r\x1b[2K{text[: self.console.width - 1]}")
-        self.console.file.flush()
-        self._live = True
-
-    def _wipe(self) -> None:
-        if self._live:
-            self.console.file.write("\r\x1b[2K")
-            self._live = False
 
 
 class Epochs(Callback):
@@ -66,6 +27,7 @@ class Epochs(Callback):
         self.best: float | None = None
         self._spent: list[float] = []
         self._began = self._drawn = 0.0
+        self._first: tuple[float, float] | None = None  # first look: share of the epoch and time
         self._epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -78,7 +40,7 @@ class Epochs(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the bar."""
-        self._epoch, self._began = epoch, time.perf_counter()
+        self._epoch, self._began, self._first = epoch, time.perf_counter(), None
         self._bar(0.0, "")
 
     def progress(self, mode: str, done: int, results: Any) -> None:
@@ -87,7 +49,9 @@ class Epochs(Callback):
         if mode != "train" or not self.screen.moves or now - self._drawn < 0.1:
             return
         self._drawn = now
-        self._bar(done / self.params["steps"], f" · loss {float(results['loss']):.4f}")
+        share = done / self.params["steps"]
+        self._first = self._first or (share, now)
+        self._bar(share, f" · loss {float(results['loss']):.4f}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Print the epoch's line."""
@@ -105,7 +69,7 @@ class Epochs(Callback):
         self.screen.line(
             (f"  {place:>9} {_number(logs.get('loss')):>9} {self._score(logs):>9} ", style),
             (f"{_number(judged):>10} {self._score(logs, 'val_'):>13}", "bold" if better else "dim"),
-            (f" {speed:>11} {_most(0.0 if first else self._left(0.0)):>9}", "dim"),
+            (f" {speed:>11} {_most(self._left(1.0)):>9}", "dim"),
             (" ●" if better else "", "green"),
         )  # fmt: skip
 
@@ -117,19 +81,22 @@ class Epochs(Callback):
 
     def _bar(self, share: float, more: str) -> None:
         filled = round(share * _WIDTH)
-        left = self._left(share, running=True)
+        left = self._left(share)
         self.screen.live(
             f"  {self._epoch + 1:>4}/{self.params['epochs']} {'━' * filled}"
             f"{'╌' * (_WIDTH - filled)}{more}{f' · {_most(left)} left' if left else ''}"
         )
 
-    def _left(self, share: float, running: bool = False) -> float:
-        """Most seconds that training can still take: fewer if it stops early."""
+    def _left(self, share: float) -> float:
+        """Most seconds that training can still take, fewer if it stops early; 0 if unknown."""
         spent = sorted(self._spent[1:][-9:])
-        if not spent:
+        if spent:
+            pace = spent[len(spent) // 2]
+        elif self._first and share > self._first[0]:
+            pace = (self._drawn - self._first[1]) / (share - self._first[0])
+        else:
             return 0.0
-        remaining = self.params["epochs"] - self._epoch - (share if running else 1)
-        return spent[len(spent) // 2] * max(remaining, 0.0)
+        return pace * max(self.params["epochs"] - self._epoch - share, 0.0)
 
 
 def _number(value: Any) -> str:
@@ -141,13 +108,3 @@ def _number(value: Any) -> str:
 
 def _most(seconds: float) -> str:
     return f"≤ {duration(seconds)}" if seconds else "–"
-
-
-def duration(seconds: float) -> str:
-    """``90`` as ``1 min 30 s``."""
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
