@@ -27,7 +27,8 @@ def introduce(screen: Screen, plan: Plan) -> None:
             "task": (f"{len(classes)} classes" if classes else "regression")
             + (f" ({rows.target.why})" if rows.target.why else ""),
             "rows": f"{len(parts.train):,} training, {len(parts.validation):,} validation, "
-            f"{len(parts.test):,} test (seed {options.seed}{', stratified' if classes else ''})",
+            f"{len(parts.test):,} test{' as the makers chose' if rows.held_out else ''} "
+            f"(seed {options.seed}{', stratified' if classes else ''})",
             "model": f"{' → '.join(map(str, sizes))}, dropout {options.dropout:g}, "
             f"{model.count_params():,} parameters",
             "training": f"{type(model.optimizer).__name__}, learning rate "

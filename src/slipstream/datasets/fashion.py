@@ -10,6 +10,7 @@ import numpy as np
 
 from slipstream.datasets.base import Dataset, Entry, cache_folder
 
+SYSTEM = Path("/usr/share/datasets/fashion-mnist")
 _PARTS = ("train", "t10k")  # in this order the test rows come last
 _CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
@@ -73,10 +74,7 @@ ENTRIES = [
         files=tuple(
             f"{part}-{what}-ubyte.gz" for part in _PARTS for what in ("images-idx3", "labels-idx1")
         ),
-        places=lambda: [
-            Path("/usr/share/datasets/fashion-mnist"),
-            cache_folder() / "fashion-mnist",
-        ],
+        places=lambda: [SYSTEM, cache_folder() / "fashion-mnist"],
         remedy="apt-get install dataset-fashion-mnist",
         read=_read,
     )

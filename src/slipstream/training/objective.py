@@ -228,8 +228,6 @@ def as_metric(identifier: Any, truth: Any, prediction: Any, loss: Loss | None) -
     found = metrics_module.get(identifier)
     if not isinstance(found, Metric):
         found = MeanMetricWrapper(found, name=getattr(found, "__name__", None))
-        # Of a user's function nothing is known.
-        found.per_example = getattr(found._fn, "per_example", False)
     if name is not None:
         found.name = name
     return found
