@@ -88,8 +88,8 @@ def _doubts(rows: Rows, encoded: Encoded, parts: Split) -> list[str]:
                 f"No test row of {', '.join(missing[:8])}: there are too few to tell how well it "
                 "is recognised."
             )
-    seen = {row.tobytes() for row in encoded.x[parts.train]}
-    twice = sum(row.tobytes() in seen for row in encoded.x[parts.test])
+    seen = {hash(row.tobytes()) for row in encoded.x[parts.train]}
+    twice = sum(hash(row.tobytes()) in seen for row in encoded.x[parts.test])
     if twice:
         notes.append(
             f"{twice:,} of {len(parts.test):,} test rows have an exact copy among the training "

@@ -54,7 +54,9 @@ def read(values: np.ndarray, name: str, task: str = "auto") -> Target:
         why = f"{name} has {distinct:,} different {kind}{remedy}"
     if chosen == "regression":
         if values.dtype.kind in "OUS":
-            raise Problem(f"{name} holds text such as {values[0]!r}; a regression needs numbers.")
+            raise Problem(
+                f"{name} holds text such as {str(values[0])!r}; a regression needs numbers."
+            )
         return Target(values.astype(np.float32), None, why)
     if len(values) < LEAST_ROWS * distinct:
         raise Problem(

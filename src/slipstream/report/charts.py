@@ -201,14 +201,21 @@ def _grid(y: Axis, unit: str) -> Markup:
 
 
 def _below(x: Axis, ticks: Sequence[float], name: str) -> Markup:
+    whole = all(float(tick).is_integer() for tick in ticks)
     return join(
         *(
-            tag("text", x.text(tick), x=x(tick), y=_HEIGHT - _BOTTOM + 18, class_="tick",
-                text_anchor="middle")
+            tag(
+                "text",
+                f"{tick:,.0f}" if whole and abs(tick) < 1e6 else x.text(tick),
+                x=x(tick),
+                y=_HEIGHT - _BOTTOM + 18,
+                class_="tick",
+                text_anchor="middle",
+            )
             for tick in ticks
         ),
         tag("text", name, x=_WIDTH - _RIGHT, y=_HEIGHT - 6, class_="label", text_anchor="end"),
-    )  # fmt: skip
+    )
 
 
 def _svg(label: str, *children: Markup) -> Markup:

@@ -69,7 +69,7 @@ def wilson(hits: int, rows: int) -> tuple[float, float]:
     share, z = hits / rows, Z * Z / rows
     middle = (share + z / 2) / (1 + z)
     half = Z * math.sqrt(share * (1 - share) / rows + z / (4 * rows)) / (1 + z)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float] | None:

@@ -125,7 +125,7 @@ def mistakes(run: Run) -> Markup | None:
                 "figcaption",
                 "said ",
                 tag("b", run.classes[run.test.predicted[i]]),
-                f" ({100 * run.test.outputs[i].max():.0f} %)",
+                f" ({100 * run.test.outputs[i].max():.0f}\u00a0%)",
                 tag("br"),
                 tag("span", f"is {run.classes[run.test.truth[i]]}", class_="muted"),
             ),
