@@ -47,4 +47,4 @@ LIGHT_SECONDS = 1.0
 
 def forecast(flops: float, runs: int) -> float:
     """Rough seconds that `runs` steps of `flops` each take: a fixed cost, then arithmetic."""
-    return runs * (15e-6 + flops / 30e9)
+    return runs * (15e-6 + flops / 60e9)

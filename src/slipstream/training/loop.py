@@ -59,7 +59,7 @@ class Pass:
         feed: the data.
         callbacks: who is told about batches.
         clock: charged with the time.
-        planned: batches of all epochs together, for the compiler's effort.
+        planned: batches of all epochs together.
     """
 
     def __init__(
@@ -72,8 +72,9 @@ class Pass:
         planned: int,
     ) -> None:
         self.mode, self.session, self.feed = mode, session, feed
-        self.callbacks, self.clock, self.planned = callbacks, clock, planned
+        self.callbacks, self.clock = callbacks, clock
         self.program = session.train if mode == "train" else session.test
+        self.program.plan(planned)
         self.each = callbacks.sees_batches(mode)
         self.pacer: Pacer | None = None
         self.part = "train" if mode == "train" else "validate"
@@ -114,7 +115,6 @@ class Pass:
                         start,
                         count,
                         partial=segment.partial,
-                        planned=self.planned,
                         clock=clock,
                     )
                     if self.mode == "train":
@@ -185,7 +185,6 @@ class Pass:
                 orders,
                 count,
                 partial=bool(source.partial),
-                planned=self.planned,
                 clock=self.clock,
             )
             live.publish(state)

@@ -191,7 +191,8 @@ def test_on_batch(
 def _single(program: Any, carry: Any, frozen: Any, batch: Any) -> tuple[Any, Logs]:
     rows = jax.tree.leaves(batch)[0].shape[0]
     order = np.arange(rows, dtype=np.int32)[None]
-    return program(carry, frozen, batch, order, 0, 1, partial=False, planned=1, clock=Clock())
+    program.plan(1)
+    return program(carry, frozen, batch, order, 0, 1, partial=False, clock=Clock())
 
 
 def predict_on_batch(model: Any, x: Any) -> Any:

@@ -31,6 +31,7 @@ class LoopProgram:
         self._results = results
         self._compiled: dict[Any, Any] = {}
         self._costs: dict[Any, Cost] = {}
+        self._steps = 0
 
     def __call__(
         self,
@@ -42,7 +43,6 @@ class LoopProgram:
         count: int,
         *,
         partial: bool,
-        planned: int,
         clock: Clock,
     ) -> tuple[Any, Any]:
         """Run batches `start` to `start + count` and give the new carry and the results.
@@ -55,16 +55,24 @@ class LoopProgram:
             start: first batch.
             count: number of batches; 1 if `whole` is False.
             partial: whether there are -1s.
-            planned: steps that this run is going to take in all, for the compiler's effort.
             clock: charged with the time of tracing and compiling.
         """
-        key = (_signature(data), order.shape, partial)
-        program = self._compiled.get(key)
-        if program is None:
-            with clock.part("compile"):
-                program = self._compile(carry, frozen, data, order, partial, planned)
-            self._compiled[key] = program
-        return program(carry, frozen, data, order, start, count)
+        with clock.part("compile"):
+            step_cost = self.cost(carry, frozen, data, order.shape[1], partial)
+            options = self._options(step_cost)
+            key = (_signature(data), order.shape, partial, bool(options))
+            if key not in self._compiled:
+                chunk = self._chunk(self.loops(step_cost), partial)
+                arguments = (carry, frozen, data, order, start, count)
+                self._compiled[key] = _build(chunk, options, *arguments)
+        return self._compiled[key](carry, frozen, data, order, start, count)
+
+    def plan(self, steps: int) -> None:
+        """Say that so many more steps are going to be run: it decides the compiler's effort."""
+        self._steps += steps
+
+    def _options(self, step_cost: Cost) -> dict[str, Any]:
+        return engine.compiler_options(engine.forecast(step_cost.flops, self._steps))
 
     def cost(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
         """Cost of one step on batches of `width` rows of `data`."""
@@ -91,7 +99,6 @@ class LoopProgram:
         count: int,
         *,
         partial: bool,
-        planned: int,
         clock: Clock,
     ) -> tuple[Any, Any]:
         """Run `count` whole epochs and give the new carry and the results of each.
@@ -102,18 +109,19 @@ class LoopProgram:
             data: as for a call.
             orders: ``(epochs, batches, batch)`` int32, an epoch's order each.
             count: how many of them to run, from the first.
-            partial, planned, clock: as for a call.
+            partial, clock: as for a call.
 
         Returns:
             The new state, and results with a leading axis of epochs.
         """
-        key = (_signature(data), orders.shape, partial, "epochs")
-        program = self._compiled.get(key)
-        if program is None:
-            with clock.part("compile"):
-                program = self._compile_epochs(carry, metrics, data, orders, partial, planned)
-            self._compiled[key] = program
-        return program(carry, metrics, data, orders, count)
+        with clock.part("compile"):
+            options = self._options(self.cost(carry, (), data, orders.shape[2], partial))
+            key = (_signature(data), orders.shape, partial, bool(options))
+            if key not in self._compiled:
+                several = self._several(carry, orders.shape[0], partial)
+                arguments = (carry, metrics, data, orders, count)
+                self._compiled[key] = _build(several, options, *arguments)
+        return self._compiled[key](carry, metrics, data, orders, count)
 
     def _body(
         self, place: Any, carry: Any, frozen: Any, data: Any, order: Any, partial: bool
@@ -125,13 +133,9 @@ class LoopProgram:
         batch = jax.tree.map(lambda leaf: leaf.at[picked].get(mode="promise_in_bounds"), data)
         return self._step(carry, frozen, batch, mask)
 
-    def _compile(
-        self, carry: Any, frozen: Any, data: Any, order: Any, partial: bool, planned: int
-    ) -> Any:
-        step_cost = self.cost(carry, frozen, data, order.shape[1], partial)
-
+    def _chunk(self, loops: bool, partial: bool) -> Callable[..., Any]:
         def chunk(carry: Any, frozen: Any, data: Any, order: Any, start: Any, count: Any) -> Any:
-            if self.loops(step_cost):
+            if loops:
                 carry = jax.lax.fori_loop(
                     start,
                     start + count,
@@ -142,12 +146,10 @@ class LoopProgram:
                 carry = self._body(start, carry, frozen, data, order, partial)
             return carry, self._results(carry)
 
-        return _build(chunk, step_cost, planned, carry, frozen, data, order, 0, 0)
+        return chunk
 
-    def _compile_epochs(
-        self, carry: Any, metrics: Any, data: Any, orders: Any, partial: bool, planned: int
-    ) -> Any:
-        step_cost = self.cost(carry, (), data, orders.shape[2], partial)
+    def _several(self, like: Any, room: int, partial: bool) -> Callable[..., Any]:
+        shapes = jax.eval_shape(self._results, like)
 
         def several(carry: Any, metrics: Any, data: Any, orders: Any, count: Any) -> Any:
             def epoch(place: Any, loop: Any) -> Any:
@@ -159,29 +161,20 @@ class LoopProgram:
                     lambda i, carry: self._body(i, carry, (), data, order, partial),
                     carry._replace(metrics=metrics),
                 )
-                found = jax.tree.map(
-                    lambda all_of_them, one: all_of_them.at[place].set(one),
-                    found,
-                    self._results(carry),
-                )
-                return carry, found
+                results = self._results(carry)
+                return carry, jax.tree.map(lambda of, one: of.at[place].set(one), found, results)
 
-            shapes = jax.eval_shape(self._results, carry)
-            empty = jax.tree.map(
-                lambda leaf: jnp.zeros((orders.shape[0], *leaf.shape), leaf.dtype), shapes
-            )
+            empty = jax.tree.map(lambda leaf: jnp.zeros((room, *leaf.shape), leaf.dtype), shapes)
             return jax.lax.fori_loop(0, count, epoch, (carry, empty))
 
-        return _build(several, step_cost, planned, carry, metrics, data, orders, 0)
+        return several
 
 
-def _build(function: Callable[..., Any], step: Cost, planned: int, *args: Any) -> Any:
+def _build(function: Callable[..., Any], options: dict[str, Any], *args: Any) -> Any:
     """Compile `function` for these arguments; the first one is given away to it."""
     engine.enable_cache()
-    options = engine.compiler_options(engine.forecast(step.flops, planned))
-    return (
-        jax.jit(function, donate_argnums=0, compiler_options=options or None).lower(*args).compile()
-    )
+    program = jax.jit(function, donate_argnums=0, compiler_options=options or None)
+    return program.lower(*args).compile()
 
 
 def _signature(data: Any) -> Any:

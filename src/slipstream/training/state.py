@@ -66,7 +66,7 @@ class Packing:
     def optimizer(
         self, state: Any, each: Callable[[list[Any]], list[Any]], packed: bool = False
     ) -> Any:
-        """Apply `each` (`pack`, or `unpack` if it is packed) to every per-weight list of a state."""
+        """Apply `pack`, or `unpack` if it is packed, to every per-weight list of a state."""
         if state is None or not self.active:
             return state
         names = list(state.slots[0]) if state.slots else []
