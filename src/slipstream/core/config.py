@@ -59,9 +59,12 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def cache_dir() -> Path:
-    """Directory for compiled programs and datasets; ``SLIPSTREAM_CACHE`` moves it."""
+    """Directory for compiled programs and datasets; ``SLIPSTREAM_CACHE`` moves it.
+
+    ``SLIPSTREAM_CACHE=off`` keeps no compiled programs; datasets stay where they are.
+    """
     chosen = os.environ.get("SLIPSTREAM_CACHE")
-    if chosen:
+    if chosen and chosen != "off":
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "slipstream"

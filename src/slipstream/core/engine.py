@@ -11,6 +11,11 @@ import jax
 from slipstream.core import config
 
 
+def cache_enabled() -> bool:
+    """Whether anything may be kept on disk: not with ``SLIPSTREAM_CACHE=off``."""
+    return os.environ.get("SLIPSTREAM_CACHE") != "off"
+
+
 @cache
 def enable_cache() -> None:
     """Keep compiled programs on disk, unless the user chose a place or ``SLIPSTREAM_CACHE=off``.
@@ -18,7 +23,7 @@ def enable_cache() -> None:
     A second run of a script then loads in milliseconds what took the first one seconds.
     """
     chosen = jax.config.values["jax_compilation_cache_dir"]
-    if os.environ.get("SLIPSTREAM_CACHE") == "off" or chosen:
+    if not cache_enabled() or chosen:
         return
     directory = config.cache_dir() / "xla"
     try:

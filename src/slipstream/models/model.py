@@ -95,6 +95,10 @@ class Model(Layer):
         """Shapes of the outputs for so many rows if they are known without a trace, else None."""
         return None
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether one array of this shape is known to fit as it is. `Sequential` knows."""
+        return False
+
     def check_input(self, x: Any) -> None:
         """Raise a ValueError if data of these shapes cannot go in. `Sequential` knows more."""
 

@@ -150,6 +150,11 @@ class Sequential(Model):
             inputs = inputs[..., 0]
         return inputs.astype(spec.dtype) if inputs.dtype != spec.dtype else inputs
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether one array of this shape fits as it is."""
+        spec = self._input
+        return spec is not None and shape[1:] == spec.shape[1:]
+
     def output_shapes(self, rows: int) -> Any:
         """Shapes of the outputs for so many rows, as found when the stack was built."""
         return jax.tree.map(

@@ -310,7 +310,8 @@ def fit(
     model.stop_training = model.interrupted = False
     logs: Logs = {}
     with Interrupt() as interrupt:
-        listeners.call("on_train_begin")
+        with clock.part("callbacks"):
+            listeners.call("on_train_begin")
         if model._resume_epoch is not None:
             initial_epoch, model._resume_epoch = model._resume_epoch, None
         room = run.at_once(epochs - initial_epoch) if validation is None else 1

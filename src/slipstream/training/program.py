@@ -12,6 +12,7 @@ from slipstream.core import engine
 from slipstream.core.cost import Cost
 from slipstream.core.cost import count as count_cost
 from slipstream.training.clock import Clock
+from slipstream.training.stored import Store
 
 
 class LoopProgram:
@@ -24,13 +25,17 @@ class LoopProgram:
     Args:
         step: ``(carry, frozen, batch, row_mask) -> carry``.
         results: ``carry -> dict`` of scalars to report after a chunk.
+        store: where programs are kept for the next process.
     """
 
-    def __init__(self, step: Callable[..., Any], results: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, step: Callable[..., Any], results: Callable[[Any], Any], store: Store
+    ) -> None:
         self._step = jax.jit(step)
         self._results = results
         self._compiled: dict[Any, Any] = {}
         self._costs: dict[Any, Cost] = {}
+        self._store = store
         self._steps = 0
 
     def __call__(
@@ -61,11 +66,11 @@ class LoopProgram:
             step_cost = self.cost(carry, frozen, data, order.shape[1], partial)
             options = self._options(step_cost)
             key = (_signature(data), order.shape, partial, bool(options))
+            arguments = (carry, frozen, data, order, start, count)
             if key not in self._compiled:
                 chunk = self._chunk(self.loops(step_cost), partial)
-                arguments = (carry, frozen, data, order, start, count)
-                self._compiled[key] = _build(chunk, options, *arguments)
-        return self._compiled[key](carry, frozen, data, order, start, count)
+                self._compiled[key] = self._build(chunk, key, options, arguments)
+        return self._compiled[key](*arguments)
 
     def plan(self, steps: int) -> None:
         """Say that so many more steps are going to be run: it decides the compiler's effort."""
@@ -78,13 +83,18 @@ class LoopProgram:
         """Cost of one step on batches of `width` rows of `data`."""
         key = (_signature(data), width, partial)
         if key not in self._costs:
-            batch = jax.tree.map(
-                lambda leaf: jax.ShapeDtypeStruct((width, *leaf.shape[1:]), leaf.dtype), data
-            )
-            mask = jax.ShapeDtypeStruct((width,), bool) if partial else None
-            traced = self._step.trace(carry, frozen, batch, mask)
-            self._costs[key] = count_cost(traced.jaxpr)
+            known = self._store.cost(key)
+            self._costs[key] = known or self._count(carry, frozen, data, width, partial)
+            if known is None:
+                self._store.keep_cost(key, self._costs[key])
         return self._costs[key]
+
+    def _count(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
+        batch = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((width, *leaf.shape[1:]), leaf.dtype), data
+        )
+        mask = jax.ShapeDtypeStruct((width,), bool) if partial else None
+        return count_cost(self._step.trace(carry, frozen, batch, mask).jaxpr)
 
     def loops(self, step_cost: Cost) -> bool:
         """Whether a dispatch may run many steps."""
@@ -117,11 +127,11 @@ class LoopProgram:
         with clock.part("compile"):
             options = self._options(self.cost(carry, (), data, orders.shape[2], partial))
             key = (_signature(data), orders.shape, partial, bool(options))
+            arguments = (carry, metrics, data, orders, count)
             if key not in self._compiled:
-                several = self._several(carry, orders.shape[0], partial)
-                arguments = (carry, metrics, data, orders, count)
-                self._compiled[key] = _build(several, options, *arguments)
-        return self._compiled[key](carry, metrics, data, orders, count)
+                several = self._several(orders.shape[0], partial)
+                self._compiled[key] = self._build(several, key, options, arguments)
+        return self._compiled[key](*arguments)
 
     def _body(
         self, place: Any, carry: Any, frozen: Any, data: Any, order: Any, partial: bool
@@ -148,9 +158,7 @@ class LoopProgram:
 
         return chunk
 
-    def _several(self, like: Any, room: int, partial: bool) -> Callable[..., Any]:
-        shapes = jax.eval_shape(self._results, like)
-
+    def _several(self, room: int, partial: bool) -> Callable[..., Any]:
         def several(carry: Any, metrics: Any, data: Any, orders: Any, count: Any) -> Any:
             def epoch(place: Any, loop: Any) -> Any:
                 carry, found = loop
@@ -164,19 +172,30 @@ class LoopProgram:
                 results = self._results(carry)
                 return carry, jax.tree.map(lambda of, one: of.at[place].set(one), found, results)
 
+            shapes = jax.eval_shape(self._results, carry)
             empty = jax.tree.map(lambda leaf: jnp.zeros((room, *leaf.shape), leaf.dtype), shapes)
             return jax.lax.fori_loop(0, count, epoch, (carry, empty))
 
         return several
 
-
-def _build(function: Callable[..., Any], options: dict[str, Any], *args: Any) -> Any:
-    """Compile `function` for these arguments; the first one is given away to it."""
-    engine.enable_cache()
-    program = jax.jit(function, donate_argnums=0, compiler_options=options or None)
-    return program.lower(*args).compile()
+    def _build(
+        self, function: Callable[..., Any], key: Any, options: dict[str, Any], arguments: tuple
+    ) -> Any:
+        """The compiled function, from the store if it is there; it takes its first argument."""
+        key = (key, function.__name__, _signature(arguments))
+        program = self._store.program(key, arguments)
+        if program is None:
+            engine.enable_cache()
+            jitted = jax.jit(function, donate_argnums=0, compiler_options=options or None)
+            program = jitted.lower(*arguments).compile()
+            structure: Any = program.out_tree
+            _, results = structure.unflatten([0] * structure.num_leaves)
+            self._store.keep_program(key, program, results)
+        return program
 
 
 def _signature(data: Any) -> Any:
     leaves, structure = jax.tree.flatten(data)
-    return structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
+    return structure, tuple(
+        (getattr(leaf, "shape", None), str(getattr(leaf, "dtype", None))) for leaf in leaves
+    )

@@ -12,6 +12,7 @@ from slipstream.training import step
 from slipstream.training.objective import Objective
 from slipstream.training.program import LoopProgram
 from slipstream.training.state import LiveState
+from slipstream.training.stored import Store, describe
 
 
 class Session:
@@ -41,12 +42,17 @@ class Session:
         )
         self.fills = self.per_example and objective is not None and objective.per_example
         if objective is not None:
+            live = self.live
+            described = describe(model, objective, live)
             if optimizer is not None:
                 self.train = LoopProgram(
-                    step.make_train_step(model, objective, self.live),
+                    step.make_train_step(model, objective, live),
                     lambda state: self._results(state.metrics),
+                    Store("train", described),
                 )
-            self.test = LoopProgram(step.make_test_step(model, objective, self.live), self._results)
+            self.test = LoopProgram(
+                step.make_test_step(model, objective, live), self._results, Store("test", described)
+            )
         self.predict = jax.jit(step.make_predict_step(model, self.live))
         self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
 
