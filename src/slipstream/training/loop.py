@@ -20,6 +20,9 @@ from slipstream.training.interrupt import Interrupt
 from slipstream.training.session import Session, open_session, outputs_of
 
 CHUNK_SECONDS = 0.2  # between two looks at progress, Ctrl-C and the clock
+# Each dispatch allocates its working memory anew, which shows beside steps of many milliseconds:
+# so many of them share a dispatch, as long as it takes no longer than this.
+LONG_STEPS, LONG_SECONDS = 8, 2.0
 MOST_ORDERS = 4_000_000  # row numbers that travel in one dispatch of several epochs
 
 Source = ArraySource | BatchSource
@@ -40,7 +43,8 @@ class Pacer:
 
     def next(self, remaining: int) -> int:
         """Batches for the next dispatch, out of `remaining`."""
-        count = max(1, int(CHUNK_SECONDS / self.seconds))
+        several = min(LONG_STEPS, int(LONG_SECONDS / self.seconds))
+        count = max(1, int(CHUNK_SECONDS / self.seconds), several)
         if count * 2 > remaining:  # no short rest for a dispatch of its own
             count = remaining
         return min(count, self.limit or count)

@@ -124,10 +124,11 @@ def _surroundings() -> list[Any]:
     device = jax.devices()[0]
     source = Path(slipstream.__file__).parent
     files = [
-        (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns)
-        for folder in sorted({source, *(p for p in source.rglob("*") if p.is_dir())})
-        for entry in os.scandir(folder)
-        if entry.name.endswith(".py")
+        (name, facts.st_size, facts.st_mtime_ns)
+        for folder, _, names in os.walk(source)
+        for name in names
+        if name.endswith(".py")
+        for facts in [os.stat(os.path.join(folder, name))]
     ]
     return [
         slipstream.__version__,
