@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib.metadata
 import os
 import platform
@@ -11,6 +12,8 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+import bench
+import slipstream
 from bench.harness import (
     LIMIT,
     PEERS,
@@ -33,6 +36,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
     parser.add_argument("--only", nargs="*", help="sections: process fit predict import")
     chosen = parser.parse_args()
+    # As installing does for every package: sources in a checkout would be compiled at each import.
+    for package in (slipstream, bench):
+        compileall.compile_dir(str(Path(package.__file__ or "").parent), quiet=2)
     sections = {
         "process": whole_process,
         "fit": fits,

@@ -300,7 +300,6 @@ def _is_class(target: Any) -> bool:
     return inspect.isclass(target)
 
 
-
 def is_ours(target: Any) -> bool:
     """Whether `target` is one of our own registered classes or functions."""
     return id(target) in _home
