@@ -19,7 +19,7 @@ from slipstream.training.feed import Feed
 from slipstream.training.interrupt import Interrupt
 from slipstream.training.session import Session, open_session, outputs_of
 
-CHUNK_SECONDS = 0.2  # between two looks at progress, Ctrl-C and the clock
+CHUNK_SECONDS = 0.5  # between two looks at progress, Ctrl-C and the clock
 # Each dispatch allocates its working memory anew, which shows beside steps of many milliseconds:
 # so many of them share a dispatch, as long as it takes no longer than this.
 LONG_STEPS, LONG_SECONDS = 8, 2.0
@@ -126,7 +126,7 @@ class Pass:
                 start += count
                 done += count
                 last = start == segment.steps
-                if self.each or (not last and count > 1):
+                if self.each or (not last and self.pacer.limit is None):
                     with clock.part(self.part):
                         jax.block_until_ready(results)
                     compiled = clock.seconds.get("compile", 0.0) - compiled
