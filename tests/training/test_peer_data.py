@@ -1,4 +1,4 @@
-"""Data of other libraries, where those are installed: `make bench` installs them, `make test` not."""
+"""Data of other libraries, where they are installed: `make bench` does so, `make test` does not."""
 
 import numpy as np
 import pytest
