@@ -6,8 +6,9 @@ import math
 import time
 from typing import Any
 
-from slipstream.cli.screen import Screen, duration
+from slipstream.cli.screen import Screen
 from slipstream.training.callbacks.base import Callback
+from slipstream.training.progress import duration
 
 _WIDTH = 24
 

@@ -43,13 +43,3 @@ class Screen:
         if self._live:
             self.console.file.write("\r\x1b[2K")
             self._live = False
-
-
-def duration(seconds: float) -> str:
-    """``90`` as ``1 min 30 s``."""
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -9,7 +9,8 @@ import jax
 
 from slipstream import report
 from slipstream.cli.plan import Plan
-from slipstream.cli.screen import Screen, duration
+from slipstream.cli.screen import Screen
+from slipstream.training.progress import duration
 
 MODEL, REPORT, RESULTS = "model.keras", "report.html", "results.json"
 

@@ -1,6 +1,7 @@
 """Layers, under Keras' names."""
 
-from slipstream.core.layer import InputSpec, Layer
+from slipstream.core.input_spec import InputSpec
+from slipstream.core.layer import Layer
 from slipstream.core.registry import deserialize, serialize
 from slipstream.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from slipstream.layers.dense import Dense

@@ -6,7 +6,8 @@ from typing import Any
 
 from slipstream import activations, constraints, initializers, regularizers
 from slipstream.core import registry
-from slipstream.core.layer import InputSpec, Layer
+from slipstream.core.input_spec import InputSpec
+from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 
 

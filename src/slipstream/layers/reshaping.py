@@ -8,7 +8,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from slipstream.core import config
-from slipstream.core.layer import InputSpec, Layer
+from slipstream.core.input_spec import InputSpec
+from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 
 

@@ -64,7 +64,7 @@ class ProgbarLogger(Callback):
         self._drawn = now
         figures = dict(sorted(results.items()))
         total = self.params.get("steps")
-        left = "" if not total else f"{_duration((now - self._began) / done * (total - done))} left"
+        left = "" if not total else f"{duration((now - self._began) / done * (total - done))} left"
         share = done / total if total else 0
         filled = round(share * _WIDTH)
         bar = "━" * filled + "╌" * (_WIDTH - filled)
@@ -92,7 +92,7 @@ class ProgbarLogger(Callback):
             speed = f" · {self.params['samples'] / seconds:,.0f} samples/s"
         start = "\r\x1b[2K" if self._bar else ""
         self._bar = False
-        sys.stdout.write(f"{start}{head} · {_duration(seconds)}{speed} · {_figures(logs)}\n")
+        sys.stdout.write(f"{start}{head} · {duration(seconds)}{speed} · {_figures(logs)}\n")
         sys.stdout.flush()
 
 
@@ -108,12 +108,11 @@ def _figures(logs: dict[str, Any]) -> str:
     return " - ".join(parts)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """``90`` as ``1 min 30 s``."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return (
-        f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-    )
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
