@@ -43,7 +43,7 @@ class Workload(NamedTuple):
 WORKLOADS = {
     "reference": Workload(100, (10, 20), 1, 1000, 32, 100),
     "mlp": Workload(784, (512, 512), 10, 12_800, 128, 3),
-    "long steps": Workload(1024, (2048, 2048), 10, 10_240, 1024, 1),
+    "long steps": Workload(1024, (2048, 2048), 10, 10_240, 1024, 3),
 }
 
 

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slipstream.report import charts, pictures
@@ -18,6 +18,8 @@ numbers = st.floats(-1e9, 1e9, allow_nan=False)
 
 
 @given(numbers, numbers)
+@example(0.0, 5e-324)
+@example(1e9, 1e9 + 1e-7)
 def test_an_axis_covers_its_values_with_round_ticks(a, b):
     low, high = sorted((a, b))
     axis = charts.Axis(low, high, 0, 100)

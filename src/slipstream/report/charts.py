@@ -35,7 +35,8 @@ class Axis:
     def __init__(
         self, low: float, high: float, start: float, end: float, tight: bool = False
     ) -> None:
-        if not high > low:
+        # Closer than floats can tell apart on a scale is no range either.
+        if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-290):
             pad = abs(low) * 0.1 or 1.0
             low, high = low - pad, high + pad
         raw = (high - low) / 5
