@@ -13,6 +13,12 @@ os.environ.setdefault(
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# On a server the same examples in every run; at a desk new ones each time.
+settings.register_profile("server", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("server")
 
 
 @pytest.fixture
