@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from datetime import date
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def main() -> None:
     """Run the chosen rows."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
-    parser.add_argument("--only", nargs="*", help="sections: process fit predict import")
+    parser.add_argument("--only", nargs="*", help="sections: process fit overhead predict import")
     chosen = parser.parse_args()
     # As installing does for every package: sources in a checkout would be compiled at each import.
     for package in (slipstream, bench):
@@ -42,6 +43,7 @@ def main() -> None:
     sections = {
         "process": whole_process,
         "fit": fits,
+        "overhead": overhead,
         "predict": predictions,
         "import": imports,
     }
@@ -170,6 +172,27 @@ def fits(rounds: int) -> str:
             )
         )
     return "\n".join(parts)
+
+
+def overhead(rounds: int) -> str:
+    """`fit` against the hand-written loop on long steps, in turn within one process.
+
+    Two processes on a shared machine differ by more than the few per cent in question.
+    """
+    from bench.systems import jax_, slipstream_
+
+    workload = WORKLOADS["long steps"]
+    jobs = {SLIPSTREAM.name: slipstream_.fit(workload), LIMIT.name: jax_.fit(workload)}
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in range(rounds + 1):
+        for name, job in jobs.items():
+            begin = time.perf_counter()
+            job()
+            if number:  # the first round compiles
+                seconds[name].append((time.perf_counter() - begin) / workload.steps)
+    return table(
+        f"long steps: {describe(workload)}, both in one process", seconds, 1e3, "ms a step"
+    )
 
 
 def predictions(rounds: int) -> str:
