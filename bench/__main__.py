@@ -1,4 +1,4 @@
-"""``python -m bench``: run every row and write ``bench/RESULTS.md``."""
+"""``python -m bench``: run every row and write ``bench/RESULTS.md`` and ``bench/LAYERS.md``."""
 
 from __future__ import annotations
 
@@ -26,17 +26,22 @@ from bench.harness import (
     rounds_of_fit,
     rounds_of_predict,
 )
+from bench.layers.table import layers
 from bench.workloads import WORKLOADS, describe
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+LAYERS = Path(__file__).with_name("LAYERS.md")
 
 
 def main() -> None:
     """Run the chosen rows."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
-    parser.add_argument("--only", nargs="*", help="sections: process fit overhead predict import")
+    parser.add_argument("--only", nargs="*", help="sections: process fit overhead predict import layers")
+    parser.add_argument("--layers", nargs="+", help="families of the section layers, alone")
     chosen = parser.parse_args()
+    if chosen.layers:
+        chosen.only = ["layers"]
     # As installing does for every package: sources in a checkout would be compiled at each import.
     for package in (slipstream, bench):
         compileall.compile_dir(str(Path(package.__file__ or "").parent), quiet=2)
@@ -56,6 +61,17 @@ def main() -> None:
     if not chosen.only:
         RESULTS.write_text("\n".join(parts))
         print(f"Written to {RESULTS.name}.")
+    if not chosen.only or "layers" in chosen.only:
+        of_layers(max(chosen.rounds, 7), chosen.layers or [])
+
+
+def of_layers(rounds: int, families: list[str]) -> None:
+    """The section of layers, whose table has a file of its own."""
+    part = layers(rounds, families)
+    print(part, flush=True)
+    if not families:
+        LAYERS.write_text(f"{heading(rounds)}\n{part}")
+        print(f"Written to {LAYERS.name}.")
 
 
 def heading(rounds: int) -> str:

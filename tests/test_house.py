@@ -13,8 +13,8 @@ SOURCE = Path(slipstream.__file__).parent
 # From the ground up; rooms of one floor do not know each other.
 FLOORS = [
     {"core"},
-    {"ops"},
     {"kernels"},
+    {"ops"},
     {"activations", "initializers", "regularizers", "constraints", "losses"},
     {"metrics"},
     {"optimizers"},
@@ -28,7 +28,16 @@ FLOORS = [
     {"cli"},
 ]
 # Short public faces that only hand names on.
-FACES = {"callbacks", "config", "random", "saving", "utils"}
+FACES = {
+    "backend",
+    "callbacks",
+    "config",
+    "mixed_precision",
+    "preprocessing",
+    "random",
+    "saving",
+    "utils",
+}
 
 
 def room_of(path: Path) -> str:
@@ -84,7 +93,7 @@ def loaded_by(statement: str) -> set[str]:
 
 HEAVY = {
     "optax", "h5py", "rich", "typer", "pandas", "pyarrow", "scipy", "sklearn", "tensorboardX",
-    "keras", "torch", "tensorflow", "matplotlib",
+    "keras", "torch", "tensorflow", "matplotlib", "PIL",
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ _TOP = {
 _MODULES = frozenset(
     [
         "activations",
+        "backend",
         "callbacks",
         "config",
         "constraints",
@@ -33,8 +34,11 @@ _MODULES = frozenset(
         "layers",
         "losses",
         "metrics",
+        "mixed_precision",
         "models",
+        "ops",
         "optimizers",
+        "preprocessing",
         "random",
         "regularizers",
         "saving",

@@ -1,14 +1,11 @@
 """Each layer gives Keras' values and gradients, and survives its own configuration."""
 
-import jax
-import jax.numpy as jnp
 import keras
 import numpy as np
+import parity
 import pytest
 
 from slipstream import layers
-from slipstream.core import registry
-from slipstream.core.scope import Scope
 
 CASES = [
     ("Dense", {"units": 3}, (4, 5)),
@@ -36,60 +33,20 @@ CASES = [
 ]
 
 
-def pair(name, arguments, x):
-    """Our layer and Keras' with the same weights, both built."""
-    ours = getattr(layers, name)(**arguments)
-    theirs = getattr(keras.layers, name)(**arguments)
-    ours(x)
-    theirs(x)
-    ours.set_weights(theirs.get_weights())
-    return ours, theirs
-
-
 @pytest.mark.parametrize(("name", "arguments", "shape"), CASES)
-def test_values_and_gradients(name, arguments, shape, rng):
-    x = rng.normal(size=shape).astype("f")
-    ours, theirs = pair(name, arguments, x)
-    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
-    weigh = rng.normal(size=np.shape(ours(x))).astype("f")
+class TestEveryLayer:
+    def test_values_and_gradients(self, name, arguments, shape):
+        if name != "Dropout":
+            parity.check_values_and_gradients(name, arguments, parity.data(shape))
 
-    def loss(layer, values, x):
-        if layer is ours:
-            with Scope(ours.trainable_variables, values).active():
-                return jnp.sum(ours(x) * weigh)
-        outputs, _ = theirs.stateless_call(values, [], x) if values else (theirs(x), None)
-        return jnp.sum(outputs * weigh)
+    def test_shapes(self, name, arguments, shape):
+        parity.check_shapes(name, arguments, parity.data(shape))
 
-    if name != "Dropout" and x.size:
-        values = [jnp.asarray(v.value) for v in ours.trainable_variables]
-        for mine, other in zip(
-            jax.tree.leaves(jax.grad(lambda v, x: loss(ours, v, x), (0, 1))(values, x)),
-            jax.tree.leaves(jax.grad(lambda v, x: loss(theirs, v, x), (0, 1))(values, x)),
-        ):
-            np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+    def test_config(self, name, arguments, shape):
+        parity.check_config(name, arguments, parity.data(shape))
 
-
-@pytest.mark.parametrize(("name", "arguments", "shape"), CASES)
-def test_output_shape_is_the_shape_of_the_output(name, arguments, shape, rng):
-    x = rng.normal(size=shape).astype("f")
-    layer = getattr(layers, name)(**arguments)
-    assert np.shape(layer(x)) == tuple(layer.compute_output_shape(shape))
-    symbolic = layers.Input(batch_shape=(None, *shape[1:]))
-    assert layer(symbolic).shape == (None, *np.shape(layer(x))[1:])
-
-
-@pytest.mark.parametrize(("name", "arguments", "shape"), CASES)
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "float16"])
-def test_configuration_round_trip_and_precision(name, arguments, shape, dtype, rng):
-    x = rng.normal(size=shape).astype("f")
-    layer = getattr(layers, name)(**arguments, dtype=dtype)
-    outputs = layer(x)
-    assert outputs.dtype == layer.compute_dtype
-    again = registry.deserialize(registry.serialize(layer))
-    assert registry.serialize(again) == registry.serialize(layer)
-    assert [v.shape for v in again.variables] == [v.shape for v in layer.variables]
-    again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(x), outputs)
+    def test_policies(self, name, arguments, shape):
+        parity.check_policies(name, arguments, parity.data(shape))
 
 
 def test_dropout_keeps_the_expected_share_and_sum():

@@ -146,6 +146,26 @@ def doctor(
     raise typer.Exit(run(json))
 
 
+@app.command()
+def race(
+    target: Annotated[Path, typer.Argument(help="A script that calls fit, or a .keras file.")],
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs a fit; the script's own if not given.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows a step, for a .keras file; 32 if not given.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Rows of made-up data for a .keras file.")] = 2048,
+    rounds: Annotated[int, typer.Option(help="Fits that are timed after the first.")] = 3,
+    backend: Annotated[str, typer.Option(help="Keras' backend.")] = "jax",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a Keras script or model in Keras and here: do they agree, and how fast is each?"""
+    from slipstream.cli.race import race as run
+
+    raise typer.Exit(run(target, epochs, batch_size, rows, rounds, backend, json))
+
+
 def main() -> None:
     """Run the command; problems of the user's to solve end in one line and exit code 2."""
     try:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slipstream.core import registry
+from slipstream.core import masks, registry
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.names import auto_name, snake_case
 from slipstream.core.policy import DTypePolicy, get_policy
 from slipstream.core.random import key_from
-from slipstream.core.scope import Scope, attach, attached, current_scope
+from slipstream.core.scope import Scope, current_scope
+from slipstream.core.signature import accepted, arrays_of, as_shape, is_shape
 from slipstream.core.symbol import Node, SymbolicTensor, infer, symbols_in
 from slipstream.core.variable import Variable
+
+F = TypeVar("F")
 
 # Names of the layers being called or built now, outermost first: a variable's path.
 _path: ContextVar[tuple[str, ...]] = ContextVar("slipstream_path", default=())
@@ -50,17 +53,24 @@ class Layer:
 
     per_example = False
     _untracked: frozenset[str] = frozenset()
+    _nodes: list[Node]
     input_spec: InputSpec | None = None
     supports_masking = False
+    keeps_dtype = False  # whether whole numbers stay whole; else outputs have the compute type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "call" in vars(cls) and "per_example" not in vars(cls):
             cls.per_example = False
+        if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
+            cls.supports_masking = True
+        if "build" in vars(cls) and not hasattr(cls.build, "says_when_built"):
+            cls.build = _building(cls.build)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         self = super().__new__(cls)
         object.__setattr__(self, "_init_arguments", (args, kwargs))
+        object.__setattr__(self, "_nodes", [])
         return self
 
     def __init__(
@@ -89,7 +99,7 @@ class Layer:
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
-            batch_input_shape = (None, *_as_shape(input_shape))
+            batch_input_shape = (None, *as_shape(input_shape))
         self._input_shape_hint: tuple | None = (
             None if batch_input_shape is None else tuple(batch_input_shape)
         )
@@ -129,7 +139,7 @@ class Layer:
         name = name or auto_name("variable")
         variable = Variable(
             registry.resolve("initializer", initializer),
-            shape=() if shape is None else _as_shape(shape),
+            shape=() if shape is None else as_shape(shape),
             dtype=dtype,
             trainable=trainable,
             autocast=autocast,
@@ -165,7 +175,7 @@ class Layer:
         """Variables and layers held directly, in the order in which they were set."""
         for name, value in vars(self).items():
             if name not in self._untracked:
-                yield from _held(value)
+                yield from held(value)
 
     @property
     def _layers(self) -> list[Layer]:
@@ -189,9 +199,7 @@ class Layer:
         """All variables, this layer's own before those of the layers inside it."""
         found = []
         for layer in self._flatten_layers():
-            own = [child for child in layer._children() if isinstance(child, Variable)]
-            found += [v for v in own if v.declared_trainable]
-            found += [v for v in own if not v.declared_trainable]
+            found += layer.own_variables()
         return _unique(found)
 
     @property
@@ -257,6 +265,36 @@ class Layer:
         for variable, value in zip(variables, arrays):
             variable.assign(value)
 
+    def own_variables(self) -> list[Variable]:
+        """The variables held directly, trainable ones first: the order in which they are saved."""
+        own = [child for child in self._children() if isinstance(child, Variable)]
+        return sorted(own, key=lambda variable: not variable.declared_trainable)
+
+    def numbered_variables(self) -> list[Variable] | None:
+        """What files hold of the layer itself, one entry each; None if it stores in its own way."""
+        plain = type(self).save_own_variables is Layer.save_own_variables
+        return self.own_variables() if plain else None
+
+    def save_own_variables(self, store: Any) -> None:
+        """Put the layer's own variables into a mapping of arrays. Subclasses may override it."""
+        for index, variable in enumerate(self.own_variables()):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Take the variables from such a mapping. Subclasses may override it.
+
+        Raises:
+            ValueError: if their number differs.
+        """
+        variables = self.own_variables()
+        if len(store) != len(variables):
+            raise ValueError(
+                f"Layer {self.path!r} has {len(variables)} variables of its own, but the file "
+                f"holds {len(store)}. Build it as it was when it was saved."
+            )
+        for index, variable in enumerate(variables):
+            variable.assign(np.asarray(store[str(index)]))
+
     def count_params(self) -> int:
         """Number of elements of all weights."""
         return sum(variable.size for variable in self.weights)
@@ -295,15 +333,37 @@ class Layer:
         """Penalties added by `add_loss` in the last call, then those on the weights."""
         scope = current_scope()
         if scope is not None:
-            return list(scope.losses) + self._regularization()
+            return list(scope.losses) + ([] if scope.regularized else self._regularization())
         return [
             loss for layer in self._flatten_layers() for loss in layer._losses
         ] + self._regularization()
+
+    # ---- symbolic ends ------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """What the layer was first called on to extend a graph."""
+        args = self._first_node("input").args
+        return args[0] if len(args) == 1 else list(args)
+
+    @property
+    def output(self) -> Any:
+        """What that call gave."""
+        return self._first_node("output").outputs
+
+    def _first_node(self, what: str) -> Node:
+        if not self._nodes:
+            raise AttributeError(
+                f"Layer {self.name!r} has no attribute {what!r}: it was never called on a symbolic "
+                "tensor, such as Input(shape=…)."
+            )
+        return self._nodes[0]
 
     # ---- building and calling ----------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Create the variables for inputs of this shape. Subclasses override it."""
+        self._build_shapes = {"input_shape": input_shape}
         self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
@@ -315,29 +375,53 @@ class Layer:
         return previous_mask if self.supports_masking else None
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Shape of the output for an input of the given shape, batch axis included."""
+        """Shape of the output for inputs of the given shapes, batch axis included."""
         specs = jax.tree.map(
-            lambda shape: SymbolicTensor(shape, self.compute_dtype), args, is_leaf=_is_shape
+            lambda shape: SymbolicTensor(shape, self.compute_dtype),
+            (args, kwargs),
+            is_leaf=is_shape,
         )
-        outputs = self.compute_output_spec(*specs, **kwargs)
+        kwargs = {name.removesuffix("_shape"): spec for name, spec in specs[1].items()}
+        outputs = self.compute_output_spec(*specs[0], **kwargs)
         return jax.tree.map(lambda spec: spec.shape, outputs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs for symbolic inputs, building the layer if need be."""
         self._maybe_build(args, kwargs)
-        if type(self).compute_output_shape is not Layer.compute_output_shape and len(args) == 1:
-            shape = jax.tree.map(lambda spec: spec.shape, args[0])
-            result = self.compute_output_shape(shape)
-            return jax.tree.map(
-                lambda shape: SymbolicTensor(shape, self.compute_dtype), result, is_leaf=_is_shape
-            )
+        known = self._known_output_shape(args, kwargs)
+        if known is not None:
+            given = jnp.dtype(jax.tree.leaves(args)[0].dtype)
+            floats = jnp.issubdtype(given, jnp.floating) or not self.keeps_dtype
+            dtype = self.compute_dtype if floats else given
+            return jax.tree.map(lambda shape: SymbolicTensor(shape, dtype), known, is_leaf=is_shape)
 
         def run(*args: Any, **kwargs: Any) -> Any:
             scope = Scope(training=False, key=key_from(0), dry=True)
             with scope.active():
-                return self._run(args, kwargs)
+                return self._run(*jax.tree.map(self._to_array, (args, kwargs)))
 
         return infer(run, *args, **kwargs)
+
+    def _known_output_shape(self, args: tuple, kwargs: dict) -> Any:
+        """What the layer's own `compute_output_shape` says, or None if it has none."""
+        compute = type(self).compute_output_shape
+        if compute is Layer.compute_output_shape:
+            return None
+        shapes = self._shapes(args, kwargs)
+        parameters = inspect.signature(compute).parameters
+        wanted = list(parameters)[1:]
+        if len(wanted) == 1:
+            return self.compute_output_shape(next(iter(shapes.values())))
+        named = {name: shapes[name] for name in wanted if name in shapes}
+        needed = [name for name in wanted if parameters[name].default is inspect.Parameter.empty]
+        return self.compute_output_shape(**named) if set(needed) <= set(named) else None
+
+    def _shapes(self, args: tuple, kwargs: dict) -> dict[str, Any]:
+        """Shapes of the arguments that hold arrays, by name: ``{"query_shape": …}``."""
+        return {
+            f"{name}_shape": jax.tree.map(lambda leaf: tuple(leaf.shape), value)
+            for name, value in arrays_of(type(self).call, args, kwargs).items()
+        }
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to extend a graph."""
@@ -352,9 +436,44 @@ class Layer:
             self._check(args)
             return self._run(args, kwargs)
 
+    def stateless_call(
+        self,
+        trainable_variables: Sequence[Any],
+        non_trainable_variables: Sequence[Any],
+        *args: Any,
+        return_losses: bool = False,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Call the layer as a pure function of the values of its variables.
+
+        Args:
+            trainable_variables: values of `trainable_variables`, in order.
+            non_trainable_variables: values of `non_trainable_variables`, in order.
+            return_losses: whether to give the losses of the call too.
+
+        Returns:
+            The outputs and the new values of the non-trainable variables, then the losses.
+        """
+        others = self.non_trainable_variables
+        outer = current_scope()
+        scope = Scope(
+            [*self.trainable_variables, *others],
+            [*trainable_variables, *non_trainable_variables],
+            key=None if outer is None else outer.key,
+            ordinals=None if outer is None else outer.ordinals,
+        )
+        with scope.active():
+            outputs = self(*args, **kwargs)
+            losses = self.losses
+        if outer is not None:
+            outer.losses, outer.regularized = losses, True
+            outer.draws = scope.draws
+        new = scope.read(others)
+        return (outputs, new, losses) if return_losses else (outputs, new)
+
     def _run(self, args: tuple, kwargs: dict) -> Any:
         """`call` with mode, mask and precision in place."""
-        accepts = _accepted(type(self).call)
+        accepts = accepted(type(self).call)
         scope = current_scope()
         own = scope is None
         if scope is None:
@@ -369,12 +488,7 @@ class Layer:
         scope.training = training
         if "training" in accepts:
             kwargs = {**kwargs, "training": bool(training)}
-        masks = [attached(leaf, "mask") for leaf in jax.tree.leaves(args[:1])]
-        mask = (
-            (masks[0] if len(masks) == 1 else masks) if any(m is not None for m in masks) else None
-        )
-        if mask is not None and "mask" in accepts and kwargs.get("mask") is None:
-            kwargs = {**kwargs, "mask": mask}
+        kwargs = masks.fill_in(type(self).call, args, kwargs)
         scope.autocast = self.compute_dtype if self.autocast else None
         try:
             with scope.active() if own else nullcontext():
@@ -389,12 +503,11 @@ class Layer:
             raise
         finally:
             scope.training, scope.autocast = outer
-        if mask is not None:
-            out_mask = self.compute_mask(args[0], mask)
-            if out_mask is not None:
-                for output in jax.tree.leaves(outputs):
-                    attach(output, "mask", out_mask)
+        self._pass_mask(args, outputs)
         return outputs
+
+    def _pass_mask(self, args: tuple, outputs: Any) -> None:
+        masks.pass_on(self, args, outputs)
 
     def _locate(self, error: Exception, args: tuple) -> None:
         """Say in the innermost layer where an error arose."""
@@ -424,28 +537,14 @@ class Layer:
     def _maybe_build(self, args: tuple, kwargs: dict) -> None:
         if self.built:
             return
-        shapes = jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), args)
-        parameters = _accepted(type(self).build)
+        shapes = self._shapes(args, kwargs)
+        parameters = accepted(type(self).build)
         if len(parameters) <= 1:
-            named = dict(zip(parameters, shapes[:1]))
+            named = dict(zip(parameters, shapes.values()))
         else:
-            calls = list(_accepted(type(self).call))
-            given = {
-                **dict(zip(calls, shapes)),
-                **{
-                    key: jax.tree.map(lambda leaf: tuple(getattr(leaf, "shape", ())), value)
-                    for key, value in kwargs.items()
-                },
-            }
-            named = {
-                name: given[name.removesuffix("_shape")]
-                for name in parameters
-                if name.removesuffix("_shape") in given
-            }
+            named = {name: shapes[name] for name in parameters if name in shapes}
         with self._named():
             self.build(**named)
-        self._build_shapes = named
-        self.built = True
 
     # ---- configuration -----------------------------------------------------------------------
 
@@ -485,48 +584,58 @@ class Layer:
         """Shapes the layer was built for, or None if it has nothing to build."""
         if not self._build_shapes or type(self).build is Layer.build:
             return None
-        return dict(self._build_shapes)
+        shapes = dict(self._build_shapes)
+        if len(accepted(type(self).build)) == 1:
+            return {"input_shape": next(iter(shapes.values()))}
+        return {"shapes_dict": shapes}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build for the shapes that `get_build_config` gave."""
         if not self.built:
-            shapes = jax.tree.map(tuple, config, is_leaf=_is_shape)
-            with self._named():
-                self.build(**shapes)
-            self._build_shapes = shapes
-            self.built = True
+            config = {key: value for key, value in config.items() if value is not None}
+            if not config:
+                return
+            shapes = jax.tree.map(tuple, config.get("shapes_dict", config), is_leaf=is_shape)
+            parameters = accepted(type(self).build)
+            if len(parameters) == 1:
+                shapes = {parameters[0]: next(iter(shapes.values()))}
+            self.build(**shapes)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _held(value: Any) -> Iterator[Variable | Layer]:
+def _building(build: Any) -> Any:
+    """A layer's `build` that also remembers that, and for which shapes, it was built."""
+
+    @wraps(build)
+    def building(self: Layer, *args: Any, **kwargs: Any) -> None:
+        with self._named():
+            build(self, *args, **kwargs)
+        bound = inspect.signature(build).bind(self, *args, **kwargs).arguments
+        self._build_shapes = dict(list(bound.items())[1:])
+        self.built = True
+
+    return building
+
+
+def says_when_built(build: F) -> F:
+    """Mark a `build` that sets `built` by itself."""
+    build.says_when_built = True  # type: ignore[attr-defined]
+    return build
+
+
+def held(value: Any) -> Iterator[Variable | Layer]:
+    """Variables and layers in a value of an attribute: itself, or in lists and dictionaries."""
     if isinstance(value, (Variable, Layer)):
         yield value
     elif isinstance(value, (list, tuple, set)):
         for item in value:
-            yield from _held(item)
+            yield from held(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _held(item)
+            yield from held(item)
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:
     return list({id(item): item for item in items}.values())
-
-
-@cache
-def _accepted(function: Any) -> tuple[str, ...]:
-    """Names of the parameters after self, keyword catch-alls left out."""
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    return tuple(p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(
-        size is None or isinstance(size, (int, np.integer)) for size in value
-    )
-
-
-def _as_shape(shape: Any) -> tuple:
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)

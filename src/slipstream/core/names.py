@@ -17,6 +17,11 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def camel_case(name: str) -> str:
+    """``expand_dims`` to ``ExpandDims``."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
 def auto_name(prefix: str) -> str:
     """``dense``, then ``dense_1``, ``dense_2`` …, counted over the process."""
     count = _counts[prefix]

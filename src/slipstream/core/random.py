@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from slipstream.core.names import auto_name
 from slipstream.core.scope import current_scope
 
 _host = np.random.default_rng()
@@ -119,7 +120,7 @@ def _counter(shape: tuple[int, ...]) -> Any:
     return jax.lax.iota(jnp.uint32, size).reshape(shape)
 
 
-def layer_key(layer: Any, seed: int | None = None) -> Any:
+def layer_key(layer: Any, seed: Any = None) -> Any:
     """The key for one draw by `layer` in this step.
 
     Args:
@@ -130,6 +131,8 @@ def layer_key(layer: Any, seed: int | None = None) -> Any:
         A key of its own for every (run, step, layer, draw). Outside of any program each call
         draws a new seed on the host.
     """
+    if isinstance(seed, SeedGenerator):
+        return seed.key()
     scope = current_scope()
     if scope is None or scope.key is None:
         return key_from(draw_seed())
@@ -137,3 +140,86 @@ def layer_key(layer: Any, seed: int | None = None) -> Any:
     draw = scope.draws.get(id(layer), 0)
     scope.draws[id(layer)] = draw + 1
     return jax.random.fold_in(jax.random.fold_in(scope.key, place), draw)
+
+
+# Keeps the keys of generators apart from those of layers.
+_GENERATORS = 0x5EED6E
+
+
+class SeedGenerator:
+    """A source of random draws that differ from one another, and repeat with the seed.
+
+    Inside a program its draws follow from the run's key, its seed and their number in this step;
+    outside of one, from its seed and their number so far.
+
+    Args:
+        seed: whole number of at least 0; drawn on the host if not given.
+        name: kept for Keras' signature.
+
+    Raises:
+        ValueError: for another seed.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        if seed is None:
+            seed = draw_seed()
+        if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+            raise ValueError(f"A random seed is a whole number of at least 0; got {seed!r}.")
+        self.seed = int(seed)
+        self.name = name or auto_name("seed_generator")
+        self._count = 0
+
+    @property
+    def state(self) -> np.ndarray:
+        """Seed and number of draws so far outside of programs, ``(2,)`` uint32."""
+        return np.array([self.seed % 2**32, self._count], np.uint32)
+
+    def key(self) -> Any:
+        """The key of the next draw."""
+        scope = current_scope()
+        if scope is None or scope.key is None:
+            self._count += 1
+            return jax.random.fold_in(key_from(self.seed % 2**32), self._count - 1)
+        draw = scope.draws.get(id(self), 0)
+        scope.draws[id(self)] = draw + 1
+        key = jax.random.fold_in(jax.random.fold_in(scope.key, _GENERATORS), self.seed % 2**32)
+        return jax.random.fold_in(key, draw)
+
+    def next(self, ordered: bool = True) -> Any:
+        """A seed for one draw, ``(2,)`` uint32."""
+        return jax.random.key_data(self.key())
+
+    def get_config(self) -> dict[str, Any]:
+        """Seed and name."""
+        return {"seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A generator of the same seed, at its start."""
+        return cls(**config)
+
+
+_global = SeedGenerator(0, "global_seed_generator")
+
+
+def draw_key(seed: Any = None) -> Any:
+    """The key for one draw.
+
+    Args:
+        seed: None, for a new draw each time; a whole number, for the same one each time; a
+            `SeedGenerator`; or what its `next` gave.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(seed, SeedGenerator):
+        return seed.key()
+    if seed is None:
+        scope = current_scope()
+        inside = scope is not None and scope.key is not None
+        return _global.key() if inside else key_from(draw_seed())
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
+        return key_from(int(seed) % 2**32)
+    if getattr(seed, "shape", None) == (2,):
+        return jax.random.wrap_key_data(jnp.asarray(seed, jnp.uint32), impl=_generator())
+    raise ValueError(f"seed must be None, a whole number or a SeedGenerator; got {seed!r}.")

@@ -36,17 +36,20 @@ MODULES = {
 
 _by_kind: dict[str, dict[str, Any]] = {kind: {} for kind in MODULES}
 _home: dict[int, tuple[str, str]] = {}  # id of a registered object -> (kind, canonical name)
+_modules: dict[int, str] = {}  # id -> module of configurations, where it is not the kind's
+_operations: dict[str, Any] = {}  # class name in saved graphs -> entry of slipstream.ops
 _users: dict[str, Any] = {}  # "package>name" -> what the user registered
 _users_name: dict[int, str] = {}
 _scoped: ContextVar[dict[str, Any] | None] = ContextVar("slipstream_custom_objects", default=None)
 
 
-def register(kind: str, *aliases: str) -> Callable[[T], T]:
+def register(kind: str, *aliases: str, module: str | None = None) -> Callable[[T], T]:
     """Enter one of our own classes or functions under its name, `aliases` and, for a class, its
     name in lower case (optimizers) or snake case (the rest).
 
     The first entry under a name stays, so that ``"mean_squared_error"`` is the function
-    registered before the class `MeanSquaredError`.
+    registered before the class `MeanSquaredError`. `module` is the one that saved configurations
+    name, where it is not the kind's.
     """
 
     def enter(target: T) -> T:
@@ -56,9 +59,30 @@ def register(kind: str, *aliases: str) -> Callable[[T], T]:
         for alias in (_plain(kind, target), *aliases):
             names.setdefault(alias, target)
         _home[id(target)] = (kind, name)
+        if module is not None:
+            _modules[id(target)] = module
         return target
 
     return enter
+
+
+def register_operation(entry: Any) -> None:
+    """Enter an operation of graphs (an `Entry` of core/operation.py) under its class name."""
+    _operations[entry.class_name] = entry
+
+
+def operation(class_name: str) -> Any:
+    """The operation that a saved graph calls `class_name`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if class_name not in _operations:
+        raise ValueError(
+            f"The model uses the operation {class_name!r}, which slipstream.ops does not have. "
+            + nearest(class_name, _operations)
+        )
+    return _operations[class_name]
 
 
 def register_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
@@ -161,6 +185,11 @@ def serialize(value: Any) -> Any:
         return value.item()
     if isinstance(value, np.dtype):
         return value.name
+    if isinstance(value, slice):
+        parts = {"start": value.start, "stop": value.stop, "step": value.step}
+        return {"class_name": "__slice__", "config": serialize_dict(parts)}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if hasattr(value, "get_config") and not _is_class(value):
         return _serialize_object(value)
     if hasattr(value, "__array__"):
@@ -178,7 +207,8 @@ def _serialize_object(value: Any) -> dict[str, Any]:
     cls = type(value)
     module, registered = cls.__module__, None
     if id(cls) in _home:
-        module = MODULES[_home[id(cls)][0]]
+        module = _modules.get(id(cls), MODULES[_home[id(cls)][0]])
+        registered = cls.__name__ if id(cls) in _modules else None
     else:
         registered = get_registered_name(cls)
     config = {
@@ -235,8 +265,12 @@ def deserialize(
     if name is None or "config" not in config:
         return {key: deserialize(item) for key, item in config.items()}
     inner = config["config"]
-    if name == "__numpy__":
+    if name in ("__numpy__", "__tensor__"):
         return np.asarray(inner["value"], dtype=inner["dtype"])
+    if name == "__slice__":
+        return slice(inner["start"], inner["stop"], inner["step"])
+    if name == "__ellipsis__":
+        return Ellipsis
     target = _find(config, kind)
     if not _is_class(target):
         return target

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Scope:
         self.row_mask = row_mask
         self.dry = dry
         self.losses: list[Any] = []
+        self.regularized = False  # whether the losses hold the penalties on weights already
+        self.parts: list[Any] = []  # each output's own loss, as the last `compute_loss` found it
         self.autocast: str | None = None
 
     def read(self, variables: Sequence[Variable]) -> list[Any]:
@@ -78,11 +81,15 @@ def current_scope() -> Scope | None:
 _notes: dict[tuple[int, str], tuple[Any, Any]] = {}
 
 
+def _forget(notes: dict, slot: tuple[int, str], _: Any) -> None:
+    notes.pop(slot, None)
+
+
 def attach(array: Any, name: str, value: Any) -> None:
     """Remember `value` about `array` under `name` for as long as the array lives."""
     slot = (id(array), name)
     try:
-        reference = weakref.ref(array, lambda _: _notes.pop(slot, None))
+        reference = weakref.ref(array, partial(_forget, _notes, slot))
     except TypeError:  # NumPy scalars and the like cannot be followed
         return
     _notes[slot] = (reference, value)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from slipstream.core import config
+from slipstream.core import config, registry
 from slipstream.core.names import auto_name
 
 # Two sizes stand in turn for an unknown one: what differs between the two results is unknown too.
@@ -17,13 +16,17 @@ _STAND_INS = (83, 89)
 
 
 class Node:
-    """One application of a layer or operation: its arguments and the symbols it gave."""
+    """One application of a layer or operation: its arguments and the symbols it gave.
+
+    The layer or operation keeps its nodes in the order in which they were made.
+    """
 
     def __init__(self, operation: Any, args: tuple, kwargs: dict, outputs: Any) -> None:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
         self.outputs = outputs
+        operation._nodes.append(self)
         for output in symbols_in(outputs):
             output.node = self
 
@@ -65,35 +68,59 @@ class SymbolicTensor:
         raise TypeError(f"{self!r} holds no values yet, so it is neither true nor false.")
 
     def __getitem__(self, index: Any) -> Any:
-        return apply_symbolic(lambda x: x[index], self)
+        return registry.operation("GetItem")(self, index)
+
+    def reshape(self, newshape: Any) -> Any:
+        """The same elements in another shape."""
+        return registry.operation("Reshape")(self, newshape)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without axes of size 1."""
+        return registry.operation("Squeeze")(self, axis)
+
+    def astype(self, dtype: Any) -> Any:
+        """The same values in another type."""
+        return registry.operation("Cast")(self, dtype)
 
 
-def _operator(function: Callable, swapped: bool = False) -> Callable:
+def _operator(name: str, swapped: bool = False) -> Callable:
     def method(self: SymbolicTensor, *others: Any) -> Any:
+        if any(isinstance(other, (str, bytes)) or other is None for other in others):
+            return NotImplemented
         args = (*others, self) if swapped else (self, *others)
-        return apply_symbolic(function, *args)
+        return registry.operation(name)(*args)
 
     return method
 
 
-for _name in [
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "matmul",
-    "and_",
-    "or_",
-    "xor",
-]:
-    _function, _plain = getattr(operator, _name), _name.rstrip("_")
-    setattr(SymbolicTensor, f"__{_plain}__", _operator(_function))
-    setattr(SymbolicTensor, f"__r{_plain}__", _operator(_function, swapped=True))
-for _name in ["neg", "abs", "invert", "lt", "le", "gt", "ge"]:
-    setattr(SymbolicTensor, f"__{_name}__", _operator(getattr(operator, _name)))
+_OPERATORS = {
+    "add": "Add",
+    "sub": "Subtract",
+    "mul": "Multiply",
+    "truediv": "TrueDivide",
+    "floordiv": "FloorDivide",
+    "mod": "Mod",
+    "pow": "Power",
+    "matmul": "Matmul",
+    "and": "LogicalAnd",
+    "or": "LogicalOr",
+    "xor": "LogicalXor",
+}
+for _name, _operation in _OPERATORS.items():
+    setattr(SymbolicTensor, f"__{_name}__", _operator(_operation))
+    setattr(SymbolicTensor, f"__r{_name}__", _operator(_operation, swapped=True))
+_OTHERS = {
+    "neg": "Negative",
+    "abs": "Absolute",
+    "invert": "LogicalNot",
+    "lt": "Less",
+    "le": "LessEqual",
+    "gt": "Greater",
+    "ge": "GreaterEqual",
+    "ne": "NotEqual",
+}
+for _name, _operation in _OTHERS.items():
+    setattr(SymbolicTensor, f"__{_name}__", _operator(_operation))
 
 
 def is_symbolic(value: Any) -> bool:
@@ -104,13 +131,6 @@ def is_symbolic(value: Any) -> bool:
 def symbols_in(tree: Any) -> list[SymbolicTensor]:
     """All symbolic tensors in a nested structure, in order."""
     return [leaf for leaf in jax.tree.leaves(tree) if isinstance(leaf, SymbolicTensor)]
-
-
-def apply_symbolic(function: Callable, *args: Any, **kwargs: Any) -> Any:
-    """Record `function` on symbolic arguments and give its symbolic result."""
-    outputs = infer(function, *args, **kwargs)
-    Node(function, args, kwargs, outputs)
-    return outputs
 
 
 def infer(function: Callable, *args: Any, **kwargs: Any) -> Any:

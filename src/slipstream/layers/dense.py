@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipstream import activations, constraints, initializers, regularizers
-from slipstream.core import registry
 from slipstream.core.input_spec import InputSpec
-from slipstream.core.layer import Layer
 from slipstream.core.registry import register
+from slipstream.layers.affine import Affine
+from slipstream.layers.spatial import is_count
 
 
 @register("layer")
-class Dense(Layer):
+class Dense(Affine):
     """``activation(x @ kernel + bias)`` on the last axis.
 
     Args:
@@ -23,6 +22,8 @@ class Dense(Layer):
         bias_initializer: initial values of `bias`, ``(units,)``.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: freeze the kernel and train a product of this rank beside it; see
+            `enable_lora`.
 
     Input ``(batch, …, features)``, output ``(batch, …, units)``.
 
@@ -45,23 +46,30 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+        super().__init__(
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            **kwargs,
+        )
+        if not is_count(units):
             raise ValueError(
                 f"Dense layer {self.name!r}: units must be a whole number of at least 1; "
                 f"got {units!r}."
             )
         self.units = units
-        self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Any) -> None:
@@ -72,30 +80,16 @@ class Dense(Layer):
                 f"Dense layer {self.path!r} needs to know the size of its input's last axis; got "
                 f"shape {tuple(input_shape)}. Give it, as in Input(shape=(features,))."
             )
-        self.kernel = self.add_weight(
-            (features, self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self._create((features, self.units), (self.units,) if self.use_bias else None)
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
-        outputs = inputs @ self.kernel.value
-        if self.bias is not None:
-            outputs = outputs + self.bias.value
-        return self.activation(outputs)
+        outputs = inputs @ self._kernel.value
+        if self.lora_enabled:
+            a, b, scale = self._lora()
+            outputs = outputs + scale * (inputs @ a @ b)
+        return self._finish(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, …, units)``."""
@@ -103,16 +97,4 @@ class Dense(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""
-        own = {
-            "units": self.units,
-            "activation": self.activation,
-            "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer,
-            "bias_initializer": self.bias_initializer,
-            "kernel_regularizer": self.kernel_regularizer,
-            "bias_regularizer": self.bias_regularizer,
-            "kernel_constraint": self.kernel_constraint,
-            "bias_constraint": self.bias_constraint,
-            "quantization_config": None,
-        }
-        return {**super().get_config(), **registry.serialize_dict(own)}
+        return {**super().get_config(), "units": self.units, "use_bias": self.use_bias}

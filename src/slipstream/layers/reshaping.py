@@ -29,6 +29,9 @@ class Flatten(Layer):
         self.data_format = data_format or config.image_data_format()
         self.input_spec = InputSpec(min_ndim=1)
 
+    def build(self, input_shape: Any) -> None:
+        """Nothing to create; the shape goes into the configuration."""
+
     def call(self, inputs: Any) -> Any:
         """Flatten all axes but the first."""
         if self.data_format == "channels_first" and inputs.ndim > 1:
@@ -92,3 +95,84 @@ class Reshape(Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""
         return {**super().get_config(), "target_shape": self.target_shape}
+
+
+@register("layer")
+class Permute(Layer):
+    """The axes of each example in another order.
+
+    Args:
+        dims: the old place of each new axis, counted from 1 without the batch axis: ``(2, 1)``
+            swaps the axes of ``(batch, a, b)``.
+
+    Raises:
+        ValueError: if `dims` is no permutation of 1 to the number of axes.
+    """
+
+    per_example = True
+
+    def __init__(self, dims: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                f"Permute layer {self.name!r}: dims must hold each number from 1 to the number of "
+                f"axes once, the batch axis not counted; got {self.dims}."
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def build(self, input_shape: Any) -> None:
+        """Nothing to create; the shape goes into the configuration."""
+
+    def call(self, inputs: Any) -> Any:
+        """Reorder the axes."""
+        return jnp.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The sizes in the new order."""
+        return (input_shape[0], *(input_shape[axis] for axis in self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of an equal layer."""
+        return {**super().get_config(), "dims": self.dims}
+
+
+@register("layer")
+class RepeatVector(Layer):
+    """``(batch, features)`` to ``(batch, n, features)``: each row `n` times.
+
+    Args:
+        n: how often, at least 1.
+
+    Raises:
+        TypeError: if `n` is no whole number.
+        ValueError: if it is less than 1.
+    """
+
+    per_example = True
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(n, int) or isinstance(n, bool):
+            raise TypeError(
+                f"RepeatVector layer {self.name!r}: n must be a whole number; got {n!r}."
+            )
+        if n < 1:
+            raise ValueError(f"RepeatVector layer {self.name!r}: n must be at least 1; got {n}.")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+
+    def build(self, input_shape: Any) -> None:
+        """Nothing to create; the shape goes into the configuration."""
+
+    def call(self, inputs: Any) -> Any:
+        """Repeat."""
+        return jnp.repeat(inputs[:, None], self.n, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """``(batch, n, features)``."""
+        return (input_shape[0], self.n, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of an equal layer."""
+        return {**super().get_config(), "n": self.n}

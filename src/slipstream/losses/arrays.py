@@ -111,8 +111,3 @@ def check_smoothing(label_smoothing: Any) -> None:
             f"label_smoothing must be from 0 to 1; got {label_smoothing!r}. "
             "It is the share of the target spread over all classes; 0.1 is common."
         )
-
-
-def clip_probabilities(p: Any) -> Any:
-    """`p` kept away from 0 and 1 by `epsilon()`."""
-    return jnp.clip(p, config.epsilon(), 1 - config.epsilon())

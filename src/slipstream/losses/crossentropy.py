@@ -15,8 +15,14 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.registry import register
 from slipstream.core.scope import attach, attached
-from slipstream.losses.arrays import check_smoothing, clip_probabilities, floats, pair
+from slipstream.losses.arrays import check_smoothing, floats, pair
 from slipstream.losses.base import NamedLoss, row_wise
+from slipstream.ops.crossentropy import (
+    bernoulli_entropy,
+    clip_probabilities,
+    log_probabilities,
+    pick,
+)
 
 
 def binary_logits(y_pred: Any, from_logits: bool) -> Any:
@@ -29,21 +35,6 @@ def class_logits(y_pred: Any, from_logits: bool, axis: int) -> Any:
     if from_logits:
         return y_pred
     return attached(y_pred, "softmax_logits") if axis in (-1, y_pred.ndim - 1) else None
-
-
-def bernoulli_entropy(y_true: Any, y_pred: Any, logits: Any) -> Any:
-    """Cross-entropy of each element, from the logits unless they are None."""
-    if logits is None:
-        p = clip_probabilities(y_pred)
-        return -(y_true * jnp.log(p) + (1 - y_true) * jnp.log(1 - p))
-    return jnp.maximum(logits, 0) - logits * y_true + jnp.log1p(jnp.exp(-jnp.abs(logits)))
-
-
-def log_probabilities(y_pred: Any, logits: Any, axis: int) -> Any:
-    """Logarithms of the class probabilities, from the logits unless they are None."""
-    if logits is not None:
-        return jax.nn.log_softmax(logits, axis)
-    return jnp.log(clip_probabilities(y_pred / jnp.sum(y_pred, axis=axis, keepdims=True)))
 
 
 def smooth_binary(y_true: Any, label_smoothing: float) -> Any:
@@ -73,14 +64,6 @@ def _labels(y_true: Any, y_pred: Any, axis: int) -> Any:
             f"for it must have shape {wanted}. For one-hot targets use categorical_crossentropy."
         )
     return labels.astype(jnp.int32)
-
-
-def _pick(values: Any, labels: Any, axis: int) -> Any:
-    """The values of the labelled classes; 0 for a label that is no class."""
-    # A sum over a comparison fuses with what made the values; a gather does not.
-    classes = jax.lax.broadcasted_iota(jnp.int32, values.shape, axis % values.ndim)
-    chosen = classes == jnp.expand_dims(labels, axis)
-    return jnp.sum(jnp.where(chosen, values, 0), axis=axis)
 
 
 @register("loss", "bce", "BCE")
@@ -155,9 +138,9 @@ def sparse_categorical_crossentropy(
     labels = labels if valid is None else jnp.where(valid, labels, -1)
     logits = class_logits(y_pred, from_logits, axis)
     if logits is not None:
-        values = -_pick(jax.nn.log_softmax(logits, axis), labels, axis)
+        values = -pick(jax.nn.log_softmax(logits, axis), labels, axis)
     else:
-        p = clip_probabilities(_pick(y_pred, labels, axis) / jnp.sum(y_pred, axis=axis))
+        p = clip_probabilities(pick(y_pred, labels, axis) / jnp.sum(y_pred, axis=axis))
         known = (labels >= 0) & (labels < y_pred.shape[axis])
         values = jnp.where(known, -jnp.log(p), 0)
     if valid is not None:
@@ -178,7 +161,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) ->
         q: between 0 and 1.
     """
     y_pred = floats(y_pred, wide=True)
-    p = _pick(y_pred, _labels(y_true, y_pred, -1), -1)
+    p = pick(y_pred, _labels(y_true, y_pred, -1), -1)
     return (1 - jnp.maximum(p, config.epsilon() ** 2) ** q) / q
 
 

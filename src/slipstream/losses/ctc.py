@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
 from slipstream.losses.arrays import floats
 from slipstream.losses.base import NamedLoss, row_wise
-
-# Stands for the logarithm of 0: small enough to vanish, and finite so that gradients are.
-_LOG_ZERO = -1e5
+from slipstream.ops.ctc import ctc_loss
 
 
 @register("loss")
@@ -37,28 +34,8 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
             f"y_true has shape {labels.shape} and y_pred has shape {y_pred.shape}; ctc wants "
             "labels (batch, labels) and logits (batch, time, classes) of one batch."
         )
-    length = jnp.sum(labels != 0, axis=1)
-    # The labels with a blank before, between and after them: the states of an alignment.
-    states = 2 * labels.shape[1] + 1
-    path = jnp.zeros((labels.shape[0], states), jnp.int32).at[:, 1::2].set(labels)
-    before = jnp.pad(path, ((0, 0), (2, 0)))[:, :states]
-    may_skip_blank = (path != 0) & (path != before)
-
-    logp = jax.nn.log_softmax(y_pred, axis=-1)
-    emitted = jnp.take_along_axis(logp, path[:, None, :], axis=2).swapaxes(0, 1)
-    place = jnp.arange(states)
-    start = jnp.where(place < 2, emitted[0], _LOG_ZERO)
-
-    def step(reached: Any, emission: Any) -> tuple[Any, None]:
-        moved = jnp.pad(reached, ((0, 0), (2, 0)), constant_values=_LOG_ZERO)
-        skipped = jnp.where(may_skip_blank, moved[:, :states], _LOG_ZERO)
-        stayed = jnp.logaddexp(reached, moved[:, 1 : states + 1])
-        return jnp.logaddexp(stayed, skipped) + emission, None
-
-    reached, _ = jax.lax.scan(step, start, emitted[1:])
-    last = 2 * length[:, None]
-    ends = (place == last) | (place == last - 1)
-    return -jax.nn.logsumexp(jnp.where(ends, reached, _LOG_ZERO), axis=1)
+    batch, time, _ = y_pred.shape
+    return ctc_loss(labels, y_pred, jnp.sum(labels != 0, axis=1), jnp.full(batch, time))
 
 
 @register("loss")

@@ -12,13 +12,12 @@ from slipstream.core.registry import register
 from slipstream.losses.arrays import check_smoothing, pair
 from slipstream.losses.base import NamedLoss, row_wise
 from slipstream.losses.crossentropy import (
-    bernoulli_entropy,
     binary_logits,
     class_logits,
-    log_probabilities,
     smooth_binary,
     smooth_classes,
 )
+from slipstream.ops.crossentropy import bernoulli_entropy, log_probabilities
 
 
 def _modulate(miss: Any, gamma: float) -> Any:

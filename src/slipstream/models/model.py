@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from slipstream import optimizers
 from slipstream.core import registry
-from slipstream.core.layer import Layer
+from slipstream.core.config import floatx
+from slipstream.core.layer import Layer, says_when_built
 from slipstream.core.registry import register
-from slipstream.core.scope import Scope, current_scope
+from slipstream.core.scope import Scope, attach, current_scope
+from slipstream.core.signature import is_shape
+from slipstream.core.symbol import SymbolicTensor
 from slipstream.data.arrays import to_arrays
+from slipstream.data.pack import unpack_x_y_sample_weight
+from slipstream.metrics import Metric
 from slipstream.models import saving, summary
+from slipstream.models.graph import Graph, call_layer, infer_layer
+from slipstream.models.graph_config import graph_config, model_from_config, takes_graph
+from slipstream.models.inputs import (
+    arrange,
+    check_shapes,
+    fit_rank,
+    input_names,
+    output_names,
+)
 from slipstream.training import loop, predict
 from slipstream.training.callbacks.history import History
 from slipstream.training.objective import Objective
-from slipstream.training.session import Session, open_session
+from slipstream.training.session import Session, open_session, results_of
 
 
 class Compiled(NamedTuple):
@@ -33,14 +49,39 @@ class Compiled(NamedTuple):
 class Model(Layer):
     """A layer that can be trained, judged, used and saved.
 
-    Subclasses create layers in `__init__` and connect them in `call`. See `Sequential` for a
-    plain stack of layers.
+    Three ways to make one: `Sequential` is a plain stack of layers; ``Model(inputs, outputs)`` is
+    what lies between symbolic tensors; a subclass creates layers in `__init__` and connects them
+    in `call`, or is given inputs and outputs and changes how they are trained.
+
+    Args:
+        inputs: symbolic tensors, alone or in a list, tuple or dictionary; None in a subclass
+            with a `call` of its own.
+        outputs: symbolic tensors that follow from them.
+        name: automatic if not given.
+        trainable: whether optimizers update it.
     """
 
-    _untracked = frozenset({"_session", "_compiled", "history", "optimizer"})
+    _untracked = frozenset({"_session", "_compiled", "_graph", "history", "optimizer"})
+    _graph: Graph | None = None
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (len(args) > 1 or "outputs" in kwargs):
+            from slipstream.models.functional import Functional
+
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
+        if (inputs is None) != (outputs is None):
+            given, lacking = ("inputs", "outputs") if outputs is None else ("outputs", "inputs")
+            raise ValueError(f"Model got {given} but no {lacking}. Give both, or neither.")
         super().__init__(**kwargs)
+        if inputs is not None:
+            self._graph = Graph(inputs, outputs).on_fresh_inputs()
+            self._stack: list[Layer] = self._graph.layers
+            self.built = True
+            if type(self).call is Model.call:
+                self.per_example = self._graph.rows_stay_apart()
         self._session: Session | None = None
         self._compiled: Compiled | None = None
         self.stop_training = False
@@ -48,14 +89,91 @@ class Model(Layer):
         self._resume_epoch: int | None = None  # set by a callback that restored an earlier run
         self.history: History | None = None
         self.last_run: dict[str, float] = {}
-        self.output_names: list[str] | None = None
 
     # ---- structure ---------------------------------------------------------------------------
 
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Run the graph of a functional model. Subclasses override it."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {type(self).__name__} has no call() of its own, nor inputs and outputs."
+            )
+        values = arrange(self._graph, inputs, self.name)
+        masks = [None] * len(values) if mask is None else jax.tree.leaves(mask)
+        values = [fit_rank(value, spec) for value, spec in zip(values, self._graph.sources)]
+        for value, known in zip(values, masks):
+            if known is not None:
+                attach(value, "mask", known)
+        return self._graph.run(values, call_layer)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs for symbolic inputs."""
+        if self._graph is None or type(self).call is not Model.call:
+            return super().compute_output_spec(*args, **kwargs)
+        return self._graph.run(arrange(self._graph, args[0], self.name), infer_layer)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the outputs for inputs of these shapes, batch axis included."""
+        return super().compute_output_shape(input_shape)
+
+    def _pass_mask(self, args: tuple, outputs: Any) -> None:
+        """The layers inside have noted the outputs' masks."""
+
+    def _known_output_shape(self, args: tuple, kwargs: dict) -> Any:
+        return None
+
     @property
     def layers(self) -> list[Layer]:
-        """The layers held directly."""
+        """The layers held directly; of a functional model those of its graph."""
         return self._layers
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs."""
+        return self._known_graph("inputs").sources
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs."""
+        return self._known_graph("outputs").results
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs in the structure they were given in."""
+        return self._known_graph("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs in the structure they were given in."""
+        return self._known_graph("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """Shapes of the inputs, batch axis included."""
+        return jax.tree.map(lambda symbol: symbol.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shapes of the outputs, batch axis included."""
+        return jax.tree.map(lambda symbol: symbol.shape, self.output)
+
+    @property
+    def input_names(self) -> list[str] | None:
+        """Names of the inputs, or None where the model is no functional one."""
+        return None if self._graph is None else input_names(self._graph)
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Names of the outputs, or None where the model is no functional one."""
+        return None if self._graph is None else output_names(self._graph)
+
+    def _known_graph(self, what: str) -> Graph:
+        if self._graph is None:
+            raise AttributeError(
+                f"Model {self.name!r} ({type(self).__name__}) has no attribute {what!r}: only "
+                "functional and Sequential models know their symbolic tensors."
+            )
+        return self._graph
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or place.
@@ -80,6 +198,26 @@ class Model(Layer):
             + ", ".join(layer.name for layer in layers)
         )
 
+    @says_when_built
+    def build(self, input_shape: Any = None) -> None:
+        """Build all layers for inputs of these shapes, batch axis included."""
+        if self.built or type(self).call is Model.call:
+            return
+        sizes = jax.tree.map(
+            lambda shape: jax.ShapeDtypeStruct([1 if s is None else s for s in shape], floatx()),
+            input_shape,
+            is_leaf=is_shape,
+        )
+        self.build_on(sizes)
+
+    def _maybe_build(self, args: tuple, kwargs: dict) -> None:
+        if type(self).build is not Model.build:
+            super()._maybe_build(args, kwargs)
+        elif not self.built:  # the layers inside are built by the call that follows
+            shapes = list(self._shapes(args, kwargs).values())
+            self._build_shapes = {"input_shape": shapes[0]} if shapes else None
+            self.built = True
+
     def build_on(self, x: Any) -> None:
         """Build all layers by running the model on the shapes of a batch."""
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), x)
@@ -93,14 +231,23 @@ class Model(Layer):
 
     def output_shapes(self, rows: int) -> Any:
         """Shapes of the outputs for so many rows if they are known without a trace, else None."""
-        return None
+        if self._graph is None or any(None in s.shape[1:] for s in self._graph.results):
+            return None
+        return jax.tree.map(
+            lambda symbol: jax.ShapeDtypeStruct((rows, *symbol.shape[1:]), symbol.dtype),
+            self._graph.outputs,
+        )
 
     def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether one array of this shape is known to fit as it is. `Sequential` knows."""
-        return False
+        """Whether one array of this shape is known to fit as it is."""
+        if self._graph is None or len(self._graph.sources) != 1:
+            return False
+        return shape[1:] == self._graph.sources[0].shape[1:]
 
     def check_input(self, x: Any) -> None:
-        """Raise a ValueError if data of these shapes cannot go in. `Sequential` knows more."""
+        """Raise a ValueError that shows both shapes if data cannot go in."""
+        if self._graph is not None:
+            check_shapes(self._graph, x, self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Outputs for a batch; arrays in, arrays on the device out."""
@@ -176,8 +323,126 @@ class Model(Layer):
 
     @property
     def metrics(self) -> list[Any]:
-        """The loss tracker and all metrics, once data were seen."""
-        return [] if self._compiled is None else self._compiled.objective.all_metrics()
+        """The loss tracker and all metrics: of `compile`, and those held in attributes."""
+        own = held_metrics(self)
+        given = [] if self._compiled is None else self._compiled.objective.all_metrics()
+        if self._compiled is not None and not given:
+            given = [self._compiled.objective.loss_tracker]
+        return list({id(metric): metric for metric in (*given, *own)}.values())
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of all metrics, in order."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def overrides(self, *names: str) -> bool:
+        """Whether this model's class has a method of its own in the place of one of `Model`'s."""
+        return any(getattr(type(self), name) is not getattr(Model, name) for name in names)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss of one batch: `compile`'s, and what layers and weights add. May be overridden.
+
+        Raises:
+            ValueError: if there is neither.
+        """
+        objective = self._objective()
+        if not objective.bound:
+            objective.bind(y_pred, y, self.output_names)
+        scope = current_scope()
+        row_mask = None if scope is None else scope.row_mask
+        total, parts = objective.compute_loss(y, y_pred, sample_weight, row_mask)
+        if scope is not None:
+            scope.parts = parts
+        penalties = self.losses
+        if not parts and not penalties and not self.overrides("compute_loss"):
+            raise ValueError(
+                f"Model {self.name!r} has nothing to minimize: compile() was given no loss, and no "
+                "layer adds one. Pass compile(loss=…), or call add_loss() in a layer."
+            )
+        for penalty in penalties:
+            total = total + jnp.sum(penalty)
+        return total
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Stream one batch into `compile`'s metrics and give all results. May be overridden."""
+        objective = self._objective()
+        scope = current_scope()
+        objective.update(y, y_pred, sample_weight, None if scope is None else scope.row_mask)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The present value of each metric, by name."""
+        return results_of(self.metrics)
+
+    def _objective(self) -> Objective:
+        if self._compiled is None:
+            raise ValueError(
+                f"Model {self.name!r} is not compiled. Call compile(optimizer=…, loss=…) first."
+            )
+        return self._compiled.objective
+
+    def train_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
+        """One step of training as a pure function. A subclass may put its own in its place.
+
+        Args:
+            state: values of ``(trainable_variables, non_trainable_variables,
+                optimizer.variables, metrics_variables)``, a list each.
+            data: one batch: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``.
+
+        Returns:
+            The logs, and the new state.
+        """
+        trainable, non_trainable, optimizer_values, metrics = state
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+
+        def loss_of(values: Any) -> Any:
+            outputs, others = self.stateless_call(values, non_trainable, x, training=True)
+            loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
+            return loss, (outputs, others)
+
+        (loss, (outputs, non_trainable)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+            trainable
+        )
+        trainable, optimizer_values = self.optimizer.stateless_apply(
+            optimizer_values, gradients, trainable
+        )
+        logs, metrics = self._stateless_metrics(metrics, loss, x, y, outputs, sample_weight)
+        return logs, (trainable, non_trainable, optimizer_values, metrics)
+
+    def test_step(self, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
+        """One step of evaluation as a pure function; `train_step` without the optimizer."""
+        trainable, non_trainable, metrics = state
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        outputs, non_trainable = self.stateless_call(trainable, non_trainable, x, training=False)
+        loss = self.compute_loss(x, y, outputs, sample_weight, training=False)
+        logs, metrics = self._stateless_metrics(metrics, loss, x, y, outputs, sample_weight)
+        return logs, (trainable, non_trainable, metrics)
+
+    def predict_step(self, state: Any, data: Any) -> tuple[Any, Any]:
+        """Outputs for one batch as a pure function of ``(trainable, non_trainable)`` values."""
+        trainable, non_trainable = state
+        x, _, _ = unpack_x_y_sample_weight(data)
+        outputs, non_trainable = self.stateless_call(trainable, non_trainable, x, training=False)
+        return outputs, non_trainable
+
+    def _stateless_metrics(
+        self, values: Any, loss: Any, x: Any, y: Any, outputs: Any, sample_weight: Any
+    ) -> tuple[dict[str, Any], list[Any]]:
+        variables = self.metrics_variables
+        scope = Scope(variables, values)
+        with scope.active():
+            self._objective().track(loss, [], jax.tree.leaves((x, outputs))[0].shape[0])
+            logs = self.compute_metrics(x, y, outputs, sample_weight)
+        return logs, scope.read(variables)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -188,6 +453,31 @@ class Model(Layer):
         """Start all metrics anew."""
         for metric in self.metrics:
             metric.reset_state()
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables: Any,
+        non_trainable_variables: Any,
+        metrics_variables: Any,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tuple[Any, tuple[Any, Any, Any]]:
+        """`compute_loss` for given values of all variables, and their values after it."""
+        lists = (
+            (self.trainable_variables, trainable_variables),
+            (self.non_trainable_variables, non_trainable_variables),
+            (self.metrics_variables, metrics_variables),
+        )
+        outer = current_scope()
+        scope = Scope([v for own, _ in lists for v in own], [v for _, new in lists for v in new])
+        scope.losses = [] if outer is None else outer.losses
+        with scope.active():
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training)
+        trainable, others, metrics = (scope.read(own) for own, _ in lists)
+        return loss, (trainable, others, metrics)
 
     def fit(
         self,
@@ -303,6 +593,26 @@ class Model(Layer):
         """Outputs for one batch as NumPy arrays."""
         return predict.predict_on_batch(self, x)
 
+    # ---- configuration -----------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph of a functional model; the arguments of a subclass with its own."""
+        if self._graph is None or not takes_graph(type(self)):
+            return super().get_config()
+        return graph_config(self, self._graph)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Shapes the model was built for; None where its graph says it all."""
+        return None if self._graph is not None else super().get_build_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """The model that `get_config` described."""
+        if "input_layers" in config and takes_graph(cls):
+            with registry.custom_object_scope(custom_objects):
+                return model_from_config(cls, config)
+        return super().from_config(config)
+
     # ---- on paper and on disk ----------------------------------------------------------------
 
     def summary(
@@ -322,7 +632,7 @@ class Model(Layer):
         saving.save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write all weights to a ``.weights.h5`` file that Keras 3 can read."""
+        """Write all weights to a ``.weights.h5`` file, as Keras 3 does, or ``.safetensors``."""
         saving.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
@@ -336,6 +646,28 @@ class Model(Layer):
         if compiled is not None:
             config["compile_config"] = compiled
         return json.dumps(config, **kwargs)
+
+
+def held_metrics(model: Layer) -> list[Metric]:
+    """Metrics that a model, or a layer inside it, holds in attributes."""
+
+    def inside(value: Any) -> Iterator[Metric]:
+        if isinstance(value, Metric):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                yield from inside(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                yield from inside(item)
+
+    return [
+        metric
+        for layer in model._flatten_layers()
+        for name, value in vars(layer).items()
+        if name not in layer._untracked
+        for metric in inside(value)
+    ]
 
 
 def model_from_json(text: str, custom_objects: dict[str, Any] | None = None) -> Any:

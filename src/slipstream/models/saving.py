@@ -11,7 +11,6 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,11 @@ import numpy as np
 from slipstream.core import registry
 from slipstream.core.files import atomic
 from slipstream.core.layer import Layer
-from slipstream.core.names import snake_case
+from slipstream.models import weights as layout
 
 FORMAT = "3.15.1"  # the version of Keras whose layout this is
 MAX_CONFIG_BYTES = 64 * 2**20
+MAX_ASSET_BYTES = 256 * 2**20
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
@@ -51,11 +51,12 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     }
     with atomic(path) as temporary, tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / _WEIGHTS
-        _write_weights(model, weights)
+        layout.write_hdf5(model, weights)
         with zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr(_METADATA, json.dumps(metadata))
             archive.writestr(_CONFIG, json.dumps(config))
             archive.write(weights, _WEIGHTS)
+            _write_assets(model, archive, Path(folder))
 
 
 def load_model(
@@ -98,8 +99,50 @@ def load_model(
             # Under a fixed name: nothing that the archive says decides where bytes go.
             weights = Path(folder) / _WEIGHTS
             _extract(archive, weights, model, path)
-            _read_weights(model, weights, str(path))
+            _read_assets(model, archive, Path(folder), path)
+            layout.read_hdf5(model, weights, str(path))
     return model
+
+
+def _asset_layers(model: Any) -> list[tuple[str, Any]]:
+    """Layers that keep files beside their weights (vocabularies), with their folder's name."""
+    return [
+        (f"assets/{part.path}", part.owner)
+        for part in layout.parts(model)
+        if hasattr(part.owner, "save_assets")
+    ]
+
+
+def _write_assets(model: Any, archive: zipfile.ZipFile, folder: Path) -> None:
+    for number, (name, layer) in enumerate(_asset_layers(model)):
+        place = folder / f"assets{number}"
+        place.mkdir()
+        layer.save_assets(place)
+        for file in sorted(place.iterdir()):
+            archive.write(file, f"{name}/{file.name}")
+
+
+def _read_assets(model: Any, archive: zipfile.ZipFile, folder: Path, path: Path) -> None:
+    """Unpack the files of each layer that wants some, under names that are ours."""
+    for number, (name, layer) in enumerate(_asset_layers(model)):
+        place = folder / f"assets{number}"
+        place.mkdir()
+        for entry in archive.infolist():
+            owner, _, file = entry.filename.rpartition("/")
+            if owner != name or not file or file != os.path.basename(file) or file in (".", ".."):
+                continue
+            if entry.file_size > MAX_ASSET_BYTES:
+                raise ValueError(f"{str(path)!r}: its {name} is over {MAX_ASSET_BYTES:,} bytes.")
+            (place / file).write_bytes(_read_entry(archive, entry.filename, path))
+        if any(place.iterdir()):
+            layer.load_assets(place)
+
+
+def _read_entry(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}. Save the model again.") from error
 
 
 def _read_json(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
@@ -116,7 +159,7 @@ def _read_json(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
 
 def _extract(archive: zipfile.ZipFile, target: Path, model: Any, path: Path) -> None:
     """Unpack the weights, never more bytes than the model can have."""
-    sizes = sum(v.size * np.dtype(_storage(v.dtype)).itemsize for v in model.variables)
+    sizes = sum(v.size * np.dtype(layout.storage(v.dtype)).itemsize for v in model.variables)
     limit = 64 * 2**20 + 8 * sizes  # optimizers keep a few values a weight
     if archive.getinfo(_WEIGHTS).file_size > limit:
         raise ValueError(
@@ -159,20 +202,26 @@ def compile_from_config(model: Any, config: dict[str, Any]) -> None:
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
-    """Write all weights, and the optimizer's state, to a ``.weights.h5`` file.
+    """Write all weights to a file.
+
+    Args:
+        model: a built model.
+        filepath: ``.weights.h5``, which Keras 3 reads and which holds the optimizer's state too,
+            or ``.safetensors``, weights alone under their paths.
+        overwrite: whether to replace a file that is there.
 
     Raises:
         ValueError: if the name does not end so, or the model is not built.
         FileExistsError: if the file is there and `overwrite` is False.
     """
-    path = _target(filepath, ".weights.h5", overwrite)
+    path = _target(filepath, tuple(layout.WRITERS), overwrite)
     if not model.built:
         raise ValueError(
             f"Model {model.name!r} is not built, so it has no weights to save. Call it on data "
             "first, or start it with Input(shape=…)."
         )
     with atomic(path) as temporary:
-        _write_weights(model, temporary)
+        layout.WRITERS[layout.ending(path) or ""](model, temporary)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
@@ -180,7 +229,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None
 
     Args:
         model: a built model of the same architecture.
-        filepath: the ``.weights.h5`` or ``.keras`` file.
+        filepath: the ``.weights.h5``, ``.safetensors`` or ``.keras`` file.
         skip_mismatch: leave weights alone that are missing or of another shape in the file.
 
     Raises:
@@ -199,141 +248,17 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
             weights = Path(folder) / _WEIGHTS
             _extract(archive, weights, model, path)
-            _read_weights(model, weights, str(path), skip_mismatch)
+            layout.read_hdf5(model, weights, str(path), skip_mismatch)
         return
-    _read_weights(model, path, str(path), skip_mismatch)
+    read = layout.READERS.get(layout.ending(path) or "", layout.read_hdf5)
+    read(model, path, str(path), skip_mismatch)
 
 
-def _target(filepath: Any, ending: str, overwrite: bool) -> Path:
+def _target(filepath: Any, endings: str | tuple[str, ...], overwrite: bool) -> Path:
     path = Path(os.fspath(filepath))
-    if not path.name.endswith(ending):
-        raise ValueError(f"The file's name must end in {ending!r}; got {str(path)!r}.")
+    if not path.name.endswith(endings):
+        wanted = " or ".join(map(repr, [endings] if isinstance(endings, str) else endings))
+        raise ValueError(f"The file's name must end in {wanted}; got {str(path)!r}.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{str(path)!r} exists, and overwrite is False.")
     return path
-
-
-# ---- the layout of the weights -------------------------------------------------------------------
-
-
-def _walk(model: Any, visit: Callable[[str, str, list[Any]], None]) -> None:
-    """Call `visit(group, name, variables)` for every layer and for the optimizer."""
-
-    seen: set[int] = set()
-
-    def layer(item: Layer, group: str) -> None:
-        if id(item) in seen:
-            return
-        seen.add(id(item))
-        own = [child for child in item._children() if not isinstance(child, Layer)]
-        ordered = [v for v in own if v.declared_trainable] + [
-            v for v in own if not v.declared_trainable
-        ]
-        visit(f"{group}/vars".lstrip("/"), item.name, ordered)
-        counts: dict[str, int] = {}
-        for holder, inner in held_layers(item):
-            base = snake_case(type(inner).__name__)
-            key = f"{holder}/{base}"
-            number = counts.get(key, 0)
-            counts[key] = number + 1
-            name = base if not number else f"{base}_{number}"
-            # A layer in an attribute goes by the attribute's name, one in a list by its class.
-            layer(
-                inner,
-                f"{group}/{holder}/{name}" if holder in _containers(item) else f"{group}/{holder}",
-            )
-
-    layer(model, "")
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and optimizer.built:
-        visit("optimizer/vars", optimizer.name, optimizer.variables)
-
-
-def held_layers(layer: Any) -> list[tuple[str, Layer]]:
-    """The layers held directly, with the name of the attribute that holds each."""
-    if hasattr(layer, "_stack"):
-        return [("layers", inner) for inner in layer.layers]
-    from slipstream.core.layer import _held
-
-    return [
-        (name, child)
-        for name, value in vars(layer).items()
-        if name not in layer._untracked
-        for child in _held(value)
-        if isinstance(child, Layer)
-    ]
-
-
-def _containers(layer: Layer) -> set[str]:
-    names = {
-        name for name, value in vars(layer).items() if isinstance(value, (list, tuple, dict, set))
-    }
-    return names | ({"layers"} if hasattr(layer, "_stack") else set())
-
-
-def _storage(dtype: str) -> str:
-    """Type on disk: bfloat16 is stored as the bits of its float32 value, as Keras does."""
-    return "float32" if dtype == "bfloat16" else dtype
-
-
-def _write_weights(model: Any, path: Path) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
-
-        def write(group: str, name: str, variables: list[Any]) -> None:
-            made = file.create_group(group)
-            made.attrs["name"] = name
-            for index, variable in enumerate(variables):
-                value = np.asarray(variable.value)
-                made.create_dataset(str(index), data=value.astype(_storage(variable.dtype)))
-
-        _walk(model, write)
-
-
-def _read_weights(model: Any, path: Path, shown: str, skip_mismatch: bool = False) -> None:
-    import h5py
-
-    found: list[tuple[Any, np.ndarray]] = []
-    problems: list[str] = []
-
-    def read(file: Any, group: str, variables: list[Any]) -> None:
-        optimizer = group == "optimizer/vars"
-        stored = file.get(group)
-        if stored is None or not isinstance(stored, h5py.Group):
-            if variables and not optimizer:
-                problems.append(f"it has no group {group!r} for {variables[0].path!r}")
-            return
-        if optimizer and len(stored) != len(variables):
-            return  # another optimizer's state: start afresh, as Keras does
-        for index, variable in enumerate(variables):
-            link = stored.get(str(index), getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                problems.append(f"it has no weight {variable.path!r} ({group}/{index})")
-                continue
-            dataset = stored[str(index)]
-            if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-                problems.append(f"{group}/{index} is not stored in the file itself")
-            elif dataset.shape != variable.shape:
-                problems.append(
-                    f"weight {variable.path!r} has shape {dataset.shape} there and "
-                    f"{variable.shape} in the model"
-                )
-            else:
-                found.append((variable, np.asarray(dataset[()])))
-
-    try:
-        with h5py.File(path, "r") as file:
-            _walk(model, lambda group, name, variables: read(file, group, variables))
-    except OSError as error:
-        raise ValueError(f"{shown!r} is damaged or no HDF5 file: {error}.") from error
-    if problems and not skip_mismatch:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise ValueError(
-            f"The weights in {shown!r} do not fit model {model.name!r}: "
-            + "; ".join(problems[:3])
-            + more
-            + ". Load them into the architecture they were saved from, or pass skip_mismatch=True."
-        )
-    for variable, value in found:
-        variable.assign(value)

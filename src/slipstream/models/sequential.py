@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core import registry
-from slipstream.core.layer import Layer
+from slipstream.core.layer import Layer, says_when_built
 from slipstream.core.registry import register
 from slipstream.core.symbol import SymbolicTensor
 from slipstream.layers.input import InputLayer
+from slipstream.models.inputs import fit_rank, fits
 from slipstream.models.model import Model
 
 
@@ -102,6 +103,7 @@ class Sequential(Model):
         if self._input is not None and self.layers:
             self.build(self._input.shape)
 
+    @says_when_built
     def build(self, input_shape: Any = None) -> None:
         """Build every layer for inputs of this shape, batch axis included."""
         if self._input is None:
@@ -134,21 +136,10 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Feed the inputs through all layers."""
-        outputs = self._fit_rank(inputs)
+        outputs = inputs if self._input is None else fit_rank(inputs, self._input)
         for layer in self._stack:
             outputs = layer(outputs)
         return outputs
-
-    def _fit_rank(self, inputs: Any) -> Any:
-        """``(batch,)`` for ``(batch, 1)`` and back, in the input's type."""
-        spec = self._input
-        if spec is None or not hasattr(inputs, "ndim"):
-            return inputs
-        if inputs.ndim == len(spec.shape) - 1 and spec.shape[-1] == 1:
-            inputs = inputs[..., None]
-        elif inputs.ndim == len(spec.shape) + 1 and inputs.shape[-1] == 1:
-            inputs = inputs[..., 0]
-        return inputs.astype(spec.dtype) if inputs.dtype != spec.dtype else inputs
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Whether one array of this shape fits as it is."""
@@ -170,37 +161,42 @@ class Sequential(Model):
         leaves = jax.tree.leaves(x)
         if len(leaves) != 1:
             raise ValueError(f"Sequential {self.name!r} takes one input; got {len(leaves)} arrays.")
-        shape, wanted = tuple(leaves[0].shape), tuple(spec.shape)
-        options = [shape, (*shape, 1), shape[:-1] if shape[-1:] == (1,) else shape]
-        for option in options:
-            if len(option) == len(wanted) and all(
-                b is None or a == b for a, b in zip(option[1:], wanted[1:])
-            ):
-                return
-        raise ValueError(
-            f"Sequential {self.name!r} wants inputs of shape {wanted}; got data of shape {shape}. "
-            f"Reshape the data, or declare the model with Input(shape={shape[1:]})."
-        )
+        shape = tuple(leaves[0].shape)
+        if not fits(shape, spec):
+            raise ValueError(
+                f"Sequential {self.name!r} wants inputs of shape {spec.shape}; got data of shape "
+                f"{shape}. Reshape the data, or declare the model with Input(shape={shape[1:]})."
+            )
 
     @property
-    def input_shape(self) -> tuple:
-        """Shape of the input, batch axis included."""
-        return self._known(self._input).shape
+    def input(self) -> SymbolicTensor:
+        """The symbolic input."""
+        return self._known(self._input)
 
     @property
-    def output_shape(self) -> tuple:
-        """Shape of the output, batch axis included."""
-        return self._known(getattr(self, "_outputs", None)).shape
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._known(getattr(self, "_outputs", None))
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
         """The symbolic inputs."""
-        return [self._known(self._input)]
+        return [self.input]
 
     @property
     def outputs(self) -> list[SymbolicTensor]:
         """The symbolic outputs."""
-        return [self._known(getattr(self, "_outputs", None))]
+        return jax.tree.leaves(self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Name of the input."""
+        return [self.input.name]
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Name of the last layer, or None before there is one."""
+        return [self.layers[-1].name] if len(jax.tree.leaves(self._outputs)) == 1 else None
 
     def _known(self, symbol: SymbolicTensor | None) -> SymbolicTensor:
         if symbol is None:
@@ -229,7 +225,7 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Sequential:
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """The model that `get_config` described."""
         layers = [registry.deserialize(layer, kind="layer") for layer in config["layers"]]
         model = cls(layers, name=config.get("name"), trainable=config.get("trainable", True))

@@ -449,8 +449,6 @@ def in_order(session: Session, logs: Logs, return_dict: bool) -> Any:
     """Results as a dictionary, or as a list (one number alone by itself), loss first."""
     if return_dict:
         return logs
-    assert session.objective is not None
-    values = [
-        logs[metric.name] for metric in session.objective.all_metrics() if metric.name in logs
-    ]
+    names = dict.fromkeys([*session.metric_names, *logs])
+    values = [logs[name] for name in names if name in logs]
     return values[0] if len(values) == 1 else values

@@ -141,22 +141,16 @@ class Objective:
             total = total + (value if factor == 1.0 else value * factor)
         return jnp.asarray(total, jnp.float32), parts
 
-    def update(
-        self,
-        loss: Any,
-        parts: list[Any],
-        targets: Any,
-        outputs: Any,
-        sample_weight: Any,
-        row_mask: Any,
-    ) -> None:
-        """Stream one batch into the trackers and metrics."""
-        predictions = jax.tree.leaves(outputs)
-        rows = predictions[0].shape[0] if row_mask is None else jnp.sum(row_mask)
+    def track(self, loss: Any, parts: list[Any], rows: Any) -> None:
+        """Stream the loss of one batch of so many rows, and each output's part of it."""
         rows = jnp.asarray(rows, jnp.float32)
         self.loss_tracker.update_state(loss, sample_weight=rows)
         for tracker, part in zip(self.output_trackers, parts):
             tracker.update_state(part, sample_weight=rows)
+
+    def update(self, targets: Any, outputs: Any, sample_weight: Any, row_mask: Any) -> None:
+        """Stream one batch into the metrics."""
+        predictions = jax.tree.leaves(outputs)
         truths = _align(targets, outputs, len(predictions))
         weights = _align(sample_weight, outputs, len(predictions), repeat=True)
         mask = None if row_mask is None else row_mask.astype(jnp.float32)
@@ -177,14 +171,6 @@ class Objective:
             *self.output_trackers,
             *(metric for entries in self.metrics for metric, _ in entries),
         ]
-
-    def results(self) -> dict[str, Any]:
-        """The present value of each tracker and metric, by name."""
-        found: dict[str, Any] = {}
-        for metric in self.all_metrics():
-            value = metric.result()
-            found.update(value if isinstance(value, dict) else {metric.name: value})
-        return found
 
     @property
     def per_example(self) -> bool:

@@ -23,13 +23,14 @@ class LoopProgram:
     12868); each dispatch then runs one step.
 
     Args:
-        step: ``(carry, frozen, batch, row_mask) -> carry``.
-        results: ``carry -> dict`` of scalars to report after a chunk.
+        step: ``(carry, frozen, batch, row_mask) -> (carry, logs)``.
+        results: ``(carry, logs) -> dict`` of scalars to report after a chunk, from the logs of its
+            last step.
         store: where programs are kept for the next process.
     """
 
     def __init__(
-        self, step: Callable[..., Any], results: Callable[[Any], Any], store: Store
+        self, step: Callable[..., Any], results: Callable[[Any, Any], Any], store: Store
     ) -> None:
         self._step = jax.jit(step)
         self._results = results
@@ -143,36 +144,46 @@ class LoopProgram:
         batch = jax.tree.map(lambda leaf: leaf.at[picked].get(mode="promise_in_bounds"), data)
         return self._step(carry, frozen, batch, mask)
 
+    def _steps_of(
+        self, start: Any, end: Any, carry: Any, frozen: Any, data: Any, order: Any, partial: bool
+    ) -> Any:
+        """Run batches `start` to `end` in a loop; give the carry and the last one's logs."""
+
+        def body(place: Any, carry: Any) -> Any:
+            return self._body(place, carry, frozen, data, order, partial)
+
+        shapes = jax.eval_shape(body, start, carry)[1]
+        logs = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.fori_loop(
+            start, end, lambda place, both: body(place, both[0]), (carry, logs)
+        )
+
     def _chunk(self, loops: bool, partial: bool) -> Callable[..., Any]:
         def chunk(carry: Any, frozen: Any, data: Any, order: Any, start: Any, count: Any) -> Any:
             if loops:
-                carry = jax.lax.fori_loop(
-                    start,
-                    start + count,
-                    lambda place, carry: self._body(place, carry, frozen, data, order, partial),
-                    carry,
+                carry, logs = self._steps_of(
+                    start, start + count, carry, frozen, data, order, partial
                 )
             else:
-                carry = self._body(start, carry, frozen, data, order, partial)
-            return carry, self._results(carry)
+                carry, logs = self._body(start, carry, frozen, data, order, partial)
+            return carry, self._results(carry, logs)
 
         return chunk
 
     def _several(self, room: int, partial: bool) -> Callable[..., Any]:
         def several(carry: Any, metrics: Any, data: Any, orders: Any, count: Any) -> Any:
-            def epoch(place: Any, loop: Any) -> Any:
-                carry, found = loop
+            def run(place: Any, carry: Any) -> Any:
                 order = jax.lax.dynamic_index_in_dim(orders, place, keepdims=False)
-                carry = jax.lax.fori_loop(
-                    0,
-                    order.shape[0],
-                    lambda i, carry: self._body(i, carry, (), data, order, partial),
-                    carry._replace(metrics=metrics),
+                carry, logs = self._steps_of(
+                    0, order.shape[0], carry._replace(metrics=metrics), (), data, order, partial
                 )
-                results = self._results(carry)
-                return carry, jax.tree.map(lambda of, one: of.at[place].set(one), found, results)
+                return carry, self._results(carry, logs)
 
-            shapes = jax.eval_shape(self._results, carry)
+            def epoch(place: Any, loop: Any) -> Any:
+                carry, results = run(place, loop[0])
+                return carry, jax.tree.map(lambda of, one: of.at[place].set(one), loop[1], results)
+
+            shapes = jax.eval_shape(run, 0, carry)[1]
             empty = jax.tree.map(lambda leaf: jnp.zeros((room, *leaf.shape), leaf.dtype), shapes)
             return jax.lax.fori_loop(0, count, epoch, (carry, empty))
 

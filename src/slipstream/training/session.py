@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -29,25 +30,34 @@ class Session:
             optimizer.build(model.trainable_variables)
         self.optimizer = optimizer
         self.objective = objective
-        metrics = [] if objective is None else objective.all_metrics()
+        tracked = [] if objective is None else [*objective.all_metrics(), *model.metrics]
+        metrics = list({id(metric): metric for metric in tracked}.values())
         for metric in metrics:
             metric.reset_state()
         self.live = LiveState(
             model, optimizer, [variable for metric in metrics for variable in metric.variables]
         )
+        self.reported = model.metrics if model.overrides("metrics") else metrics
+        self.metric_names = [metric.name for metric in self.reported]
         layers = model._flatten_layers()
         # The model itself only passes data from layer to layer, unless it is a user's own class.
         self.per_example = all(
             layer.per_example and layer.activity_regularizer is None for layer in layers
         )
-        self.fills = self.per_example and objective is not None and objective.per_example
+        # Methods of the user's own see no row mask, so their batches are not filled up.
+        self.fills = (
+            self.per_example
+            and objective is not None
+            and objective.per_example
+            and not model.overrides("compute_loss", "compute_metrics", "train_step", "test_step")
+        )
         if objective is not None:
             live = self.live
             described = describe(model, objective, live)
             if optimizer is not None:
                 self.train = LoopProgram(
                     step.make_train_step(model, objective, live),
-                    lambda state: self._results(state.metrics),
+                    lambda state, logs: self._results(state.metrics, logs),
                     Store("train", described),
                 )
             self.test = LoopProgram(
@@ -56,15 +66,26 @@ class Session:
         self.predict = jax.jit(step.make_predict_step(model, self.live))
         self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
 
-    def _results(self, metrics: list[Any]) -> dict[str, Any]:
+    def _results(self, metrics: list[Any], logs: Any) -> dict[str, Any]:
         assert self.objective is not None
+        if isinstance(logs, dict):
+            return logs
         with Scope(self.live.metric_variables, metrics).active():
-            return self.objective.results()
+            return results_of(self.reported)
 
     def frozen(self) -> tuple[list[Any], list[Any]]:
         """Values of the model's variables, for programs that only read them."""
         state = self.live.current()
         return state.trainable, state.non_trainable
+
+
+def results_of(metrics: Iterable[Any]) -> dict[str, Any]:
+    """The present value of each metric, by name."""
+    found: dict[str, Any] = {}
+    for metric in metrics:
+        value = metric.result()
+        found.update(value if isinstance(value, dict) else {metric.name: value})
+    return found
 
 
 def outputs_of(model: Any, x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
+from slipstream.training import custom
 from slipstream.training.objective import Objective
 from slipstream.training.state import LiveState, TrainState
 
@@ -25,11 +26,12 @@ def forward(
     training: bool,
     key: Any = None,
     row_mask: Any = None,
+    metrics: Sequence[Any] = (),
 ) -> tuple[Any, Scope]:
     """Outputs of the model for these values of its variables, and the scope of the call."""
     scope = Scope(
-        [*live.trainable, *live.non_trainable],
-        [*trainable, *non_trainable],
+        [*live.trainable, *live.non_trainable, *live.metric_variables],
+        [*trainable, *non_trainable, *metrics],
         training=training,
         key=key,
         ordinals=live.ordinals,
@@ -40,18 +42,16 @@ def forward(
     return outputs, scope
 
 
-def _total_loss(
-    model: Any, objective: Objective, scope: Scope, outputs: Any, batch: Any, row_mask: Any
-) -> tuple[Any, list[Any]]:
-    _, y, sample_weight = batch
+def _loss(model: Any, scope: Scope, outputs: Any, batch: Any, training: bool) -> Any:
+    x, y, sample_weight = batch
     with scope.active():
-        total, parts = objective.compute_loss(y, outputs, sample_weight, row_mask)
-        for penalty in (*scope.losses, *model._regularization()):
-            total = total + jnp.sum(penalty)
-    return total, parts
+        return model.compute_loss(
+            x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=training
+        )
 
 
 def _stream(
+    model: Any,
     objective: Objective,
     live: LiveState,
     metrics: list[Any],
@@ -60,19 +60,32 @@ def _stream(
     outputs: Any,
     batch: Any,
     row_mask: Any,
-) -> list[Any]:
-    scope = Scope(live.metric_variables, metrics)
+) -> tuple[list[Any], Any]:
+    """New values of the metrics, and what an own `compute_metrics` of the model reports."""
+    x, y, sample_weight = batch
+    scope = Scope(live.metric_variables, metrics, row_mask=row_mask)
+    rows = jax.tree.leaves(batch)[0].shape[0] if row_mask is None else jnp.sum(row_mask)
+    logs: Any = ()
     with scope.active():
-        objective.update(loss, parts, batch[1], outputs, batch[2], row_mask)
-    return scope.read(live.metric_variables)
+        objective.track(loss, parts, rows)
+        if model.overrides("compute_metrics"):
+            logs = model.compute_metrics(x=x, y=y, y_pred=outputs, sample_weight=sample_weight)
+        else:
+            objective.update(y, outputs, sample_weight, row_mask)
+    return scope.read(live.metric_variables), logs
 
 
 def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callable[..., Any]:
-    """``(state, (), batch, row_mask) -> state``: gradient, update and metrics of one batch."""
+    """``(state, (), batch, row_mask) -> (state, logs)``: gradient, update, metrics of a batch.
+
+    The logs are what methods of the user's own report, else empty: the metrics say it all.
+    """
+    if model.overrides("train_step"):
+        return custom.train_step(model, live)
     optimizer, packing = live.optimizer, live.packing
     decays = _decays(live)
 
-    def step(state: TrainState, frozen: tuple, batch: Any, row_mask: Any) -> TrainState:
+    def step(state: TrainState, frozen: tuple, batch: Any, row_mask: Any) -> Any:
         key = jax.random.fold_in(key_from(state.seed), state.optimizer.iterations)
         scale = optimizer.loss_scale(state.optimizer)
 
@@ -86,13 +99,17 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
                 training=True,
                 key=key,
                 row_mask=row_mask,
+                metrics=state.metrics,
             )
-            loss, parts = _total_loss(model, objective, scope, outputs, batch, row_mask)
+            loss = _loss(model, scope, outputs, batch, True)
             scaled = loss if scale is None else loss * scale
-            return scaled, (loss, parts, outputs, scope.read(live.non_trainable))
+            read = scope.read(live.non_trainable), scope.read(live.metric_variables)
+            return scaled, (loss, scope.parts, outputs, *read)
 
         values = packing.unpack(state.trainable)
-        gradients, (loss, parts, outputs, non_trainable) = jax.grad(loss_of, has_aux=True)(values)
+        gradients, (loss, parts, outputs, non_trainable, metrics) = jax.grad(loss_of, has_aux=True)(
+            values
+        )
         new, optimizer_state = optimizer.transition(
             state.trainable, packing.pack(gradients), state.optimizer, decays
         )
@@ -101,8 +118,10 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
                 value if variable.constraint is None else variable.constraint(value)
                 for variable, value in zip(live.trainable, new)
             ]
-        metrics = _stream(objective, live, state.metrics, loss, parts, outputs, batch, row_mask)
-        return TrainState(new, non_trainable, optimizer_state, metrics, state.seed)
+        metrics, logs = _stream(
+            model, objective, live, metrics, loss, parts, outputs, batch, row_mask
+        )
+        return TrainState(new, non_trainable, optimizer_state, metrics, state.seed), logs
 
     return step
 
@@ -125,9 +144,11 @@ def _decays(live: LiveState) -> list[Any]:
 
 
 def make_test_step(model: Any, objective: Objective, live: LiveState) -> Callable[..., Any]:
-    """``(metrics, (trainable, non_trainable), batch, row_mask) -> metrics`` of one batch."""
+    """``(metrics, (trainable, non_trainable), batch, row_mask) -> (metrics, logs)``."""
+    if model.overrides("test_step"):
+        return custom.test_step(model, live)
 
-    def step(metrics: list[Any], frozen: tuple, batch: Any, row_mask: Any) -> list[Any]:
+    def step(metrics: list[Any], frozen: tuple, batch: Any, row_mask: Any) -> Any:
         trainable, non_trainable = frozen
         outputs, scope = forward(
             model,
@@ -137,15 +158,19 @@ def make_test_step(model: Any, objective: Objective, live: LiveState) -> Callabl
             batch[0],
             training=False,
             row_mask=row_mask,
+            metrics=metrics,
         )
-        loss, parts = _total_loss(model, objective, scope, outputs, batch, row_mask)
-        return _stream(objective, live, metrics, loss, parts, outputs, batch, row_mask)
+        loss = _loss(model, scope, outputs, batch, False)
+        metrics = scope.read(live.metric_variables)
+        return _stream(model, objective, live, metrics, loss, scope.parts, outputs, batch, row_mask)
 
     return step
 
 
 def make_predict_step(model: Any, live: LiveState) -> Callable[..., Any]:
     """``((trainable, non_trainable), x) -> outputs``."""
+    if model.overrides("predict_step"):
+        return custom.predict_step(model, live)
 
     def step(frozen: tuple, x: Any) -> Any:
         trainable, non_trainable = frozen

@@ -112,7 +112,8 @@ def _is_closed(value: Any) -> bool:
     if isinstance(value, dict):
         if "class_name" in value and "module" in value:
             ours = str(value["module"]).startswith("keras")
-            if not ours or value.get("registered_name") is not None:
+            # Ours have no registered name, or the plain one; the user's have their package's.
+            if not ours or value.get("registered_name") not in (None, value["class_name"]):
                 return False
         return all(map(_is_closed, value.values()))
     return not isinstance(value, (list, tuple)) or all(map(_is_closed, value))

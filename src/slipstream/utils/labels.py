@@ -1,36 +1,10 @@
-"""Small helpers, under Keras' names."""
+"""Class numbers as one-hot rows, and vectors of norm 1."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-from slipstream.core.names import reset_names
-from slipstream.core.random import set_random_seed
-from slipstream.core.registry import (
-    custom_object_scope,
-    get_registered_name,
-    get_registered_object,
-)
-from slipstream.core.registry import register_serializable as register_keras_serializable
-from slipstream.data.pydataset import PyDataset
-
-Sequence = PyDataset
-clear_session = reset_names
-
-__all__ = [
-    "PyDataset",
-    "Sequence",
-    "clear_session",
-    "custom_object_scope",
-    "get_registered_name",
-    "get_registered_object",
-    "normalize",
-    "register_keras_serializable",
-    "set_random_seed",
-    "to_categorical",
-]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

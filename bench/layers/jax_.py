@@ -1,0 +1,127 @@
+"""A layer of Slipstream or of Keras as compiled functions of arrays on the device."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from contextlib import nullcontext
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("SLIPSTREAM_CACHE", "off")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax
+import numpy as np
+
+from bench.layers.case import (
+    BACKWARD,
+    FORWARD,
+    Case,
+    Program,
+    cotangent_like,
+    inputs_of,
+    weights_like,
+)
+from bench.layers.rows import Row
+from slipstream import layers
+from slipstream.core.random import key_from
+from slipstream.core.scope import Scope
+
+
+def build(library: Any, row: Row) -> Any | None:
+    """The row's layer in a library, or None where the library has no such layer."""
+    kind = getattr(library, row.family, None)
+    if kind is None:
+        return None
+    if row.wraps:
+        name, arguments = row.wraps
+        return kind(getattr(library, name)(**arguments), **row.arguments)
+    return kind(**row.arguments)
+
+
+def case_of(row: Row) -> tuple[Case, layers.Layer] | None:
+    """The row's numbers and Slipstream's layer with them, or None while there is none."""
+    layer = build(layers, row)
+    if layer is None:
+        return None
+    inputs, extras = inputs_of(row)
+    outputs = _call(layer, row, inputs, extras)
+    weights = weights_like([w.path for w in layer.weights], [w.shape for w in layer.weights])
+    layer.set_weights(weights)
+    return Case(row, inputs, extras, weights, cotangent_like(outputs.shape)), layer
+
+
+def keras_layer(case: Case) -> Any:
+    """Keras' layer with the case's weights."""
+    from bench.layers import keras_
+
+    layer = build(keras_, case.row)
+    _call(layer, case.row, case.inputs, case.extras)
+    values = iter(case.weights)
+    for weight in layer.weights:
+        weight.assign(next(values))
+    return layer
+
+
+def programs(layer: Any, case: Case) -> dict[str, Program]:
+    """Both modes of a layer."""
+    row = case.row
+    fixed: Any
+    trainable, fixed = jax.device_put(
+        [[np.asarray(v.value) for v in group] for group in _groups(layer)]
+    )
+    inputs, extras, cotangent = jax.device_put((case.inputs, case.extras, case.cotangent))
+    seed = jax.device_put(np.uint32(0))
+    takes_training = "training" in inspect.signature(layer.call).parameters
+
+    def call(training: bool, trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any) -> Any:
+        ours = isinstance(layer, layers.Layer)
+        with Scope(key=key_from(seed)).active() if ours else nullcontext():
+            arguments = (x, x) if row.twice else (x,)
+            mode = {"training": training} if takes_training else {}
+            return layer.stateless_call(trainable, fixed, *arguments, **row.call, **extras, **mode)
+
+    @jax.jit
+    def forward(trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any) -> Any:
+        return call(row.random, trainable, fixed, x, extras, seed)[0]
+
+    @jax.jit
+    def backward(
+        trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any, cotangent: Any
+    ) -> Any:
+        if row.ids:
+            outputs, pull, new = jax.vjp(
+                lambda t: call(True, t, fixed, x, extras, seed), trainable, has_aux=True
+            )
+        else:
+            outputs, pull, new = jax.vjp(
+                lambda t, x: call(True, t, fixed, x, extras, seed), trainable, x, has_aux=True
+            )
+        return outputs, pull(cotangent), new
+
+    def run_forward() -> Any:
+        return forward(trainable, fixed, inputs, extras, seed).block_until_ready()
+
+    def run_backward() -> Any:
+        result = backward(trainable, fixed, inputs, extras, seed, cotangent)
+        result[0].block_until_ready()  # all results of a program come at once
+        return result
+
+    def arrays() -> list[np.ndarray]:
+        outputs, gradients, _ = run_backward()
+        return [np.asarray(outputs), np.asarray(gradients[0][0] if row.ids else gradients[1])]
+
+    return {
+        FORWARD: Program(run_forward, lambda: [np.asarray(run_forward())]),
+        BACKWARD: Program(run_backward, arrays),
+    }
+
+
+def _call(layer: Any, row: Row, inputs: np.ndarray, extras: dict[str, np.ndarray]) -> Any:
+    arguments = (inputs, inputs) if row.twice else (inputs,)
+    return layer(*arguments, **row.call, **extras)
+
+
+def _groups(layer: Any) -> tuple[list[Any], list[Any]]:
+    return list(layer.trainable_variables), list(layer.non_trainable_variables)

@@ -1,0 +1,107 @@
+"""A process that times rows and prints one JSON line for each mode of each.
+
+``python -m bench.layers.job ROUNDS [FAMILY …]``. A line has ``row`` (its place in `ROWS`), ``mode``
+and either ``seconds``, a list for each system, or ``why`` there are none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+from bench.layers.agreement import difference
+from bench.layers.case import MODES, Case, Program
+from bench.layers.rows import ROWS, Row
+from bench.layers.timing import fastest, in_turn
+
+THREADS = 2
+OURS, KERAS, TORCH = "Slipstream", "Keras-jax", "PyTorch"
+
+
+def main() -> None:
+    """Time the rows of the families named, or of all."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    limit_threads()
+    rounds, families = int(sys.argv[1]), sys.argv[2:]
+    for place, row in enumerate(ROWS):
+        if families and row.family not in families:
+            continue
+        for mode, found in measured(row, rounds).items():
+            answers.write(json.dumps({"row": place, "mode": mode, **found}) + "\n")
+        answers.flush()
+
+
+def limit_threads() -> None:
+    """As many threads for every system. JAX has one for each core it may run on."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(THREADS)
+
+
+def measured(row: Row, rounds: int) -> dict[str, dict[str, Any]]:
+    """What came of each mode. A row that fails says so, and the next one follows."""
+    from bench.layers import jax_
+
+    try:
+        found = jax_.case_of(row)
+        if found is None:
+            return {mode: {"why": "not there yet"} for mode in MODES}
+        case, layer = found
+        ours, theirs = jax_.programs(layer, case), peers(case)
+        return {
+            mode: in_mode(
+                case, rounds, ours[mode], {name: each[mode] for name, each in theirs.items()}
+            )
+            for mode in MODES
+        }
+    except Exception as error:
+        traceback.print_exc()
+        why = f"failed: {type(error).__name__}: {str(error)[:100]!r}"
+        return {mode: {"why": why} for mode in MODES}
+
+
+def in_mode(
+    case: Case, rounds: int, ours: Program, peers: dict[str, list[Program]]
+) -> dict[str, Any]:
+    """Seconds of each system in one mode, each peer in its fastest way, or why there are none."""
+    if why := disagreement(case, ours, peers):
+        return {"why": f"void: {why}"}
+    chosen = {OURS: ours.run}
+    for name, programs in peers.items():
+        runs = [program.run for program in programs]
+        chosen[name] = runs[fastest(runs)]
+    return {"seconds": in_turn(chosen, rounds)}
+
+
+def peers(case: Case) -> dict[str, dict[str, list[Program]]]:
+    """The peers that are installed: name, mode, and the ways of a peer to compute it."""
+    from bench.layers import jax_
+
+    keras = jax_.programs(jax_.keras_layer(case), case)
+    found = {KERAS: {mode: [program] for mode, program in keras.items()}}
+    try:
+        from bench.layers import torch_
+    except ImportError:
+        return found
+    return {**found, TORCH: torch_.programs(case)}
+
+
+def disagreement(case: Case, ours: Program, peers: dict[str, list[Program]]) -> str:
+    """Where a peer computes something else than we do, or an empty text."""
+    mine = ours.arrays()
+    for name, programs in peers.items():
+        for program in programs:
+            if why := difference(case, mine, program.arrays()):
+                return f"{name}: {why}"
+    return ""
+
+
+if __name__ == "__main__":
+    main()

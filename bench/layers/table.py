@@ -1,0 +1,82 @@
+"""The section of layers: runs the rows in a process of their own and tabulates them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from bench.layers.job import KERAS, OURS, THREADS, TORCH
+from bench.layers.rows import FAMILIES, ROWS
+
+EVEN = 0.95  # a ratio from here on is called no loss
+
+
+def layers(rounds: int, families: list[str]) -> str:
+    """Time rows of the families named, or of all, and tabulate them.
+
+    Raises:
+        ValueError: for a family without rows.
+    """
+    if unknown := set(families) - set(FAMILIES):
+        raise ValueError(f"No rows for {sorted(unknown)}; there are {', '.join(FAMILIES)}.")
+    lines, lost = [], []
+    for result in _results(rounds, families):
+        row = ROWS[result["row"]]
+        cells = [row.family, f"{row.what} {row.shape}".strip(), result["mode"]]
+        if "seconds" in result:
+            found = {name: median(values) for name, values in result["seconds"].items()}
+            ratio = min(seconds for name, seconds in found.items() if name != OURS) / found[OURS]
+            cells += [f"{found[n] * 1e3:.3g}" if n in found else "–" for n in (OURS, KERAS, TORCH)]
+            cells.append(f"{ratio:.2f}×" if ratio >= EVEN else f"**{ratio:.2f}× slower**")
+            if ratio < EVEN:
+                lost.append((ratio, f"{row.name}, {result['mode']}"))
+        else:
+            cells += ["–", "–", "–", f"**{result['why']}**"]
+        lines.append("| " + " | ".join(cells) + " |")
+        print(lines[-1], flush=True)
+    losses = [f"- {ratio:.2f}×: {name}" for ratio, name in sorted(lost)]
+    return "\n".join(
+        [
+            "## Layers",
+            "",
+            f"Milliseconds a call, float32, {THREADS} threads each, in turn within one process. "
+            "`forward` is inference, `forward+backward` training: the outputs, and the gradients "
+            "of their weighed sum for all weights and the input. PyTorch is eager and in the "
+            "memory layout that is quicker for the row. Outputs and gradients of the input are "
+            "the same in all systems, or the row is void. The ratio is the best peer's time over "
+            f"ours; below {EVEN} it is marked.",
+            "",
+            f"| layer | what, input | mode | {OURS} | {KERAS} | {TORCH} | best peer / ours |",
+            "|---|---|---|---|---|---|---|",
+            *lines,
+            "",
+            f"Slower than the best peer: {len(lost)} of {len(lines)}.",
+            *(["", *losses] if losses else []),
+            "",
+        ]
+    )
+
+
+def _results(rounds: int, families: list[str]) -> Iterator[dict[str, Any]]:
+    """What the process of the rows says, as it says it."""
+    settings = {"KERAS_BACKEND": "jax", "SLIPSTREAM_CACHE": "off", "OMP_NUM_THREADS": str(THREADS)}
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bench.layers.job", str(rounds), *families],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **settings},
+            text=True,
+        )
+        assert child.stdout is not None
+        for line in child.stdout:
+            yield json.loads(line)
+        if child.wait():
+            errors.seek(0)
+            raise RuntimeError(f"The process of the rows died:\n{errors.read()[-3000:]}")

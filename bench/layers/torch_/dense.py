@@ -1,0 +1,56 @@
+"""Dense layers, embedding, normalization of features, softmax and dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.layers.case import Case
+from bench.layers.torch_.loading import linear, load
+
+
+def dense(case: Case) -> Any:
+    layer = linear(*case.weights)
+    if case.row.arguments.get("activation") == "relu":
+        return torch.nn.Sequential(layer, torch.nn.ReLU())
+    return layer
+
+
+class Heads(torch.nn.Module):
+    """``btf,fhd->bthd`` as one product, which is quicker than `torch.einsum`."""
+
+    def __init__(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.shape = kernel.shape[1:]
+        self.linear = linear(kernel.reshape(len(kernel), -1), bias.reshape(-1))
+
+    def forward(self, x: Any) -> Any:
+        return self.linear(x).unflatten(-1, self.shape)
+
+
+def embedding(case: Case) -> Any:
+    (table,) = case.weights
+    return load(torch.nn.Embedding(*table.shape), weight=table)
+
+
+def layer_norm(case: Case) -> Any:
+    gamma, beta = case.weights
+    return load(torch.nn.LayerNorm(gamma.shape, eps=1e-3), weight=gamma, bias=beta)
+
+
+def rms_norm(case: Case) -> Any:
+    (scale,) = case.weights
+    return load(torch.nn.RMSNorm(scale.shape, eps=1e-6), weight=scale)
+
+
+BUILDERS = {
+    "Dense": dense,
+    "EinsumDense": lambda case: Heads(*case.weights),
+    "Embedding": embedding,
+    "LayerNormalization": layer_norm,
+    "RMSNormalization": rms_norm,
+    "Softmax": lambda case: torch.nn.Softmax(-1),
+    "Dropout": lambda case: torch.nn.Dropout(case.row.arguments["rate"]),
+}

@@ -1,0 +1,31 @@
+"""Sound in overlapping pieces, weighted by a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def frames(signal: Any, length: int, step: int) -> Any:
+    """Pieces of a signal ``(…, samples)``, one every `step`: ``(…, frames, length)``."""
+    count = (signal.shape[-1] - length) // step + 1
+    return signal[..., np.arange(count)[:, None] * step + np.arange(length)]
+
+
+def window_values(window: Any, length: int, periodic: bool) -> np.ndarray:
+    """A window ``(length,)`` from a name of `scipy.signal.get_window`, an array or None (ones).
+
+    Raises:
+        ValueError: if the name is unknown or the array has another length.
+    """
+    if window is None:
+        return np.ones(length)
+    if isinstance(window, str):
+        from scipy.signal import get_window
+
+        return get_window(window, length, fftbins=periodic)
+    values = np.asarray(window, np.float64)
+    if values.shape != (length,):
+        raise ValueError(f"The window must have {length} values; got shape {values.shape}.")
+    return values

@@ -1,0 +1,5 @@
+"""Sequences, under Keras' older names."""
+
+from slipstream.utils.sequences import pad_sequences
+
+__all__ = ["pad_sequences"]

@@ -1,0 +1,269 @@
+"""Rectangles around things in pictures: formats, clipping, overlap and targets for training.
+
+A format names its four numbers: ``"xyxy"`` (left, top, right, bottom), ``"yxyx"``, ``"xywh"``
+(left, top, width, height), ``"center_xywh"`` and ``"center_yxhw"`` (centre and size); the same
+with ``"rel_"`` in shares of the picture's size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+FORMATS = (
+    "xyxy", "yxyx", "xywh", "center_xywh", "center_yxhw", "rel_xyxy", "rel_yxyx", "rel_xywh",
+    "rel_center_xywh",
+)  # fmt: skip
+
+
+def _sides(boxes: Any, source: str) -> Any:
+    """Left, top, right and bottom of boxes in a format without ``rel_``."""
+    a, b, c, d = (boxes[..., i] for i in range(4))
+    if source == "xyxy":
+        return a, b, c, d
+    if source == "yxyx":
+        return b, a, d, c
+    if source == "xywh":
+        return a, b, a + c, b + d
+    if source == "center_yxhw":
+        a, b, c, d = b, a, d, c
+    return a - c / 2, b - d / 2, a + c / 2, b + d / 2
+
+
+def _boxes(left: Any, top: Any, right: Any, bottom: Any, target: str) -> Any:
+    if target == "xyxy":
+        parts = (left, top, right, bottom)
+    elif target == "yxyx":
+        parts = (top, left, bottom, right)
+    elif target == "xywh":
+        parts = (left, top, right - left, bottom - top)
+    else:
+        parts = ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        if target == "center_yxhw":
+            parts = (parts[1], parts[0], parts[3], parts[2])
+    return jnp.stack(parts, -1)
+
+
+def convert_format(
+    boxes: Any,
+    source: str,
+    target: str,
+    height: Any = None,
+    width: Any = None,
+    dtype: Any = "float32",
+) -> Any:
+    """Boxes ``(…, 4)`` in another format; in a dictionary, its ``"boxes"``.
+
+    Raises:
+        ValueError: if a format is unknown, or the picture's size is needed and missing.
+    """
+    if isinstance(boxes, dict):
+        changed = convert_format(boxes["boxes"], source, target, height, width, dtype)
+        return {**boxes, "boxes": changed}
+    for name in (source, target):
+        if name not in FORMATS:
+            raise ValueError(f"A box format is one of {', '.join(FORMATS)}; got {name!r}.")
+    boxes = jnp.asarray(boxes, dtype)
+    if boxes.shape[-1] != 4:
+        raise ValueError(f"Boxes have 4 numbers each; got shape {boxes.shape}.")
+    if source == target:
+        return boxes
+    if source.startswith("rel_") != target.startswith("rel_") and (height is None or width is None):
+        raise ValueError(
+            f"Between {source!r} and {target!r} the picture's size counts: give height and width."
+        )
+    left, top, right, bottom = _sides(boxes, source.removeprefix("rel_"))
+    if source.startswith("rel_") != target.startswith("rel_"):
+        wide, tall = (jnp.asarray(v, dtype) for v in (width, height))
+        if wide.ndim and boxes.ndim > 2:  # one size for each picture
+            wide, tall = wide.reshape(-1, 1), tall.reshape(-1, 1)
+        if target.startswith("rel_"):
+            wide, tall = 1 / wide, 1 / tall
+        left, right, top, bottom = left * wide, right * wide, top * tall, bottom * tall
+    return _boxes(left, top, right, bottom, target.removeprefix("rel_"))
+
+
+def clip_to_image_size(
+    bounding_boxes: Any,
+    height: Any = None,
+    width: Any = None,
+    bounding_box_format: str = "xyxy",
+) -> Any:
+    """A dictionary of ``"boxes"`` and ``"labels"`` with boxes cut at the picture's edges.
+
+    Boxes of which nothing is left get the label -1.
+    """
+    relative = bounding_box_format.startswith("rel_")
+    tall, wide = (1.0, 1.0) if relative else (height, width)
+    if tall is None or wide is None:
+        raise ValueError("clip_to_image_size needs the picture's height and width.")
+    inner = "rel_xyxy" if relative else "xyxy"
+    boxes = convert_format(bounding_boxes["boxes"], bounding_box_format, inner)
+    highest = jnp.asarray([wide, tall, wide, tall], boxes.dtype)
+    boxes = jnp.clip(boxes, 0, highest)
+    empty = (boxes[..., 2] <= boxes[..., 0]) | (boxes[..., 3] <= boxes[..., 1])
+    labels = jnp.where(empty, -1, jnp.asarray(bounding_boxes["labels"]))
+    boxes = convert_format(boxes, inner, bounding_box_format)
+    return {**bounding_boxes, "boxes": boxes, "labels": labels}
+
+
+def compute_iou(
+    boxes1: Any,
+    boxes2: Any,
+    bounding_box_format: str,
+    use_masking: bool = False,
+    mask_val: float = -1,
+    image_shape: Any = None,
+) -> Any:
+    """Overlap of each pair, intersection by union: ``(…, boxes1, boxes2)``.
+
+    Args:
+        boxes1, boxes2: ``(boxes, 4)`` or ``(batch, boxes, 4)``.
+        bounding_box_format: of both.
+        use_masking: give `mask_val` for boxes that consist of `mask_val`.
+        mask_val: see there.
+        image_shape: ``(height, width, …)``, for formats with ``rel_``.
+    """
+    first, second = (_corners(b, bounding_box_format, image_shape) for b in (boxes1, boxes2))
+    joint = _area_of_overlap(first[..., :, None, :], second[..., None, :, :])
+    areas = _area(first)[..., :, None] + _area(second)[..., None, :]
+    overlap = joint / jnp.maximum(areas - joint, 1e-8)
+    if use_masking:
+        masked = [jnp.max(jnp.asarray(b), -1) <= mask_val for b in (boxes1, boxes2)]
+        hidden = masked[0][..., :, None] | masked[1][..., None, :]
+        overlap = jnp.where(hidden, mask_val, overlap)
+    return overlap
+
+
+def compute_ciou(
+    boxes1: Any, boxes2: Any, bounding_box_format: str, image_shape: Any = None
+) -> Any:
+    """Complete overlap of boxes one by one (Zheng et al., 2020): ``(…,)``.
+
+    It also falls with the distance of the centres and with unlike proportions.
+    """
+    first, second = (_corners(b, bounding_box_format, image_shape) for b in (boxes1, boxes2))
+    joint = _area_of_overlap(first, second)
+    small = 1e-7
+    overlap = joint / (_area(first) + _area(second) - joint + small)
+    outer = jnp.maximum(first[..., 2:], second[..., 2:]) - jnp.minimum(
+        first[..., :2], second[..., :2]
+    )
+    diagonal = jnp.sum(outer**2, -1) + small
+    centres = (first[..., :2] + first[..., 2:] - second[..., :2] - second[..., 2:]) / 2
+    distance = jnp.sum(centres**2, -1)
+
+    def angle(corners: Any) -> Any:
+        size = corners[..., 2:] - corners[..., :2]
+        return jnp.arctan(size[..., 0] / (size[..., 1] + small))
+
+    shape = 4 / np.pi**2 * (angle(second) - angle(first)) ** 2
+    weight = shape / (1 - overlap + shape + small)
+    return overlap - distance / diagonal - weight * shape
+
+
+def _corners(boxes: Any, source: str, image_shape: Any) -> Any:
+    if source.startswith("rel_") and image_shape is not None:
+        return convert_format(boxes, source, "xyxy", image_shape[0], image_shape[1])
+    return convert_format(boxes, source, "rel_xyxy" if source.startswith("rel_") else "xyxy")
+
+
+def _area(corners: Any) -> Any:
+    return (corners[..., 2] - corners[..., 0]) * (corners[..., 3] - corners[..., 1])
+
+
+def _area_of_overlap(first: Any, second: Any) -> Any:
+    sides = jnp.minimum(first[..., 2:], second[..., 2:]) - jnp.maximum(
+        first[..., :2], second[..., :2]
+    )
+    return jnp.prod(jnp.maximum(sides, 0), -1)
+
+
+def crop(
+    boxes: Any, top: Any, left: Any, height: Any, width: Any, bounding_box_format: str = "xyxy"
+) -> Any:
+    """Boxes after the picture has been cut to a part of it."""
+    _absolute("crop", bounding_box_format)
+    corners = convert_format(boxes, bounding_box_format, "xyxy")
+    moved = corners - jnp.asarray([left, top, left, top], corners.dtype)
+    inside = jnp.clip(moved, 0, jnp.asarray([width, height, width, height], corners.dtype))
+    return convert_format(inside, "xyxy", bounding_box_format)
+
+
+def pad(
+    boxes: Any,
+    top: Any,
+    left: Any,
+    height: Any = None,
+    width: Any = None,
+    bounding_box_format: str = "xyxy",
+) -> Any:
+    """Boxes after rows and columns have been put above and left of the picture."""
+    _absolute("pad", bounding_box_format)
+    corners = convert_format(boxes, bounding_box_format, "xyxy")
+    moved = corners + jnp.asarray([left, top, left, top], corners.dtype)
+    return convert_format(moved, "xyxy", bounding_box_format)
+
+
+def _absolute(what: str, bounding_box_format: str) -> None:
+    if bounding_box_format.startswith("rel_"):
+        raise ValueError(
+            f"{what} works in pixels; got {bounding_box_format!r}. Convert the boxes first with "
+            "convert_format."
+        )
+
+
+def encode_box_to_deltas(
+    anchors: Any,
+    boxes: Any,
+    anchor_format: str,
+    box_format: str,
+    encoding_format: str = "center_yxhw",
+    variance: Any = None,
+    image_shape: Any = None,
+) -> Any:
+    """What a detector learns: shifts in anchor sizes and logarithms of size ratios, ``(…, 4)``."""
+    centres = _centred(anchors, anchor_format, encoding_format, image_shape)
+    goals = _centred(boxes, box_format, encoding_format, image_shape)
+    deltas = jnp.concatenate(
+        [
+            (goals[..., :2] - centres[..., :2]) / centres[..., 2:],
+            jnp.log(jnp.maximum(goals[..., 2:], 1e-7) / jnp.maximum(centres[..., 2:], 1e-7)),
+        ],
+        -1,
+    )
+    return deltas if variance is None else deltas / jnp.asarray(variance, deltas.dtype)
+
+
+def decode_deltas_to_boxes(
+    anchors: Any,
+    boxes_delta: Any,
+    anchor_format: str,
+    box_format: str,
+    encoded_format: str = "center_yxhw",
+    variance: Any = None,
+    image_shape: Any = None,
+) -> Any:
+    """Boxes from what `encode_box_to_deltas` made of them."""
+    centres = _centred(anchors, anchor_format, encoded_format, image_shape)
+    deltas = jnp.asarray(boxes_delta, centres.dtype)
+    if variance is not None:
+        deltas = deltas * jnp.asarray(variance, deltas.dtype)
+    boxes = jnp.concatenate(
+        [
+            deltas[..., :2] * centres[..., 2:] + centres[..., :2],
+            jnp.exp(deltas[..., 2:]) * centres[..., 2:],
+        ],
+        -1,
+    )
+    size = (None, None) if image_shape is None else image_shape[:2]
+    return convert_format(boxes, encoded_format, box_format, *size)
+
+
+def _centred(boxes: Any, source: str, encoding: str, image_shape: Any) -> Any:
+    if encoding not in ("center_yxhw", "center_xywh"):
+        raise ValueError(f"Deltas are encoded as 'center_yxhw' or 'center_xywh'; got {encoding!r}.")
+    size = (None, None) if image_shape is None else image_shape[:2]
+    return convert_format(boxes, source, encoding, *size)
