@@ -26,19 +26,33 @@ from bench.harness import (
     rounds_of_fit,
     rounds_of_predict,
 )
+from bench.layers.rows import FAMILIES
 from bench.layers.table import layers
 from bench.workloads import WORKLOADS, describe
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LAYERS = Path(__file__).with_name("LAYERS.md")
+# Under the heading of the results, with the number of measurements.
+MEDIANS = """Medians of {} interleaved measurements, least to greatest in brackets. A ratio is the \
+peer's median over Slipstream's: above 1, Slipstream is faster. The times of one run compare with \
+each other and with nothing else.
+"""
 
 
 def main() -> None:
     """Run the chosen rows."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
-    parser.add_argument("--only", nargs="*", help="sections: process fit overhead predict import layers")
-    parser.add_argument("--layers", nargs="+", help="families of the section layers, alone")
+    parser.add_argument(
+        "--only", nargs="*", help="sections: process fit overhead predict import layers"
+    )
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        choices=FAMILIES,
+        metavar="FAMILY",
+        help="only these families of the section layers: " + " ".join(FAMILIES),
+    )
     chosen = parser.parse_args()
     if chosen.layers:
         chosen.only = ["layers"]
@@ -52,7 +66,7 @@ def main() -> None:
         "predict": predictions,
         "import": imports,
     }
-    parts = [heading(chosen.rounds)]
+    parts = [heading("Results"), MEDIANS.format(chosen.rounds)]
     for name, section in sections.items():
         if not chosen.only or name in chosen.only:
             part = section(chosen.rounds)
@@ -70,11 +84,11 @@ def of_layers(rounds: int, families: list[str]) -> None:
     part = layers(rounds, families)
     print(part, flush=True)
     if not families:
-        LAYERS.write_text(f"{heading(rounds)}\n{part}")
+        LAYERS.write_text(f"{heading('Layers')}\n{part}")
         print(f"Written to {LAYERS.name}.")
 
 
-def heading(rounds: int) -> str:
+def heading(title: str) -> str:
     """Machine, versions and date."""
     packages = ["slipstream", "jax", "keras", "tensorflow-cpu", "torch", "scikit-learn", "numpy"]
     versions = []
@@ -85,14 +99,10 @@ def heading(rounds: int) -> str:
             versions.append(f"{name} –")
     return "\n".join(
         [
-            "# Results",
+            f"# {title}",
             "",
             f"`python -m bench`, {date.today()}, {os.cpu_count()} cores ({processor()}), Python "
             f"{platform.python_version()}; {', '.join(versions)}.",
-            "",
-            f"Medians of {rounds} interleaved measurements, least to greatest in brackets. "
-            "A ratio is the peer's median over Slipstream's: above 1, Slipstream is faster. The "
-            "times of one run compare with each other and with nothing else.",
             "",
         ]
     )

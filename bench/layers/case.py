@@ -10,6 +10,7 @@ import numpy as np
 from bench.layers.rows import Row
 
 FORWARD, BACKWARD = MODES = ("forward", "forward+backward")
+THREADS = 2  # that a system may use
 
 
 class Case(NamedTuple):
@@ -40,12 +41,14 @@ class Program(NamedTuple):
 
     Attributes:
         run: what is timed; it returns when the results are there.
-        arrays: runs it, and gives the outputs, then for the backward mode the gradient of the
+        arrays: calls it, and gives the outputs, then for the backward mode the gradient of the
             input (of the first weight where the input is ids), in Keras' layout.
+        way: what sets it apart from the system's other ways to compute the same.
     """
 
     run: Callable[[], Any]
     arrays: Callable[[], list[np.ndarray]]
+    way: str = ""
 
 
 def inputs_of(row: Row) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -31,13 +31,12 @@ from slipstream.core.scope import Scope
 
 def build(library: Any, row: Row) -> Any | None:
     """The row's layer in a library, or None where the library has no such layer."""
-    kind = getattr(library, row.family, None)
-    if kind is None:
+    if not hasattr(library, row.family):
         return None
     if row.wraps:
         name, arguments = row.wraps
-        return kind(getattr(library, name)(**arguments), **row.arguments)
-    return kind(**row.arguments)
+        return getattr(library, row.family)(_zeros(library, name, arguments), **row.arguments)
+    return _zeros(library, row.family, row.arguments)
 
 
 def case_of(row: Row) -> tuple[Case, layers.Layer] | None:
@@ -46,10 +45,10 @@ def case_of(row: Row) -> tuple[Case, layers.Layer] | None:
     if layer is None:
         return None
     inputs, extras = inputs_of(row)
-    outputs = _call(layer, row, inputs, extras)
+    shape = _build(layer, layers, row)
     weights = weights_like([w.path for w in layer.weights], [w.shape for w in layer.weights])
     layer.set_weights(weights)
-    return Case(row, inputs, extras, weights, cotangent_like(outputs.shape)), layer
+    return Case(row, inputs, extras, weights, cotangent_like(shape)), layer
 
 
 def keras_layer(case: Case) -> Any:
@@ -57,19 +56,20 @@ def keras_layer(case: Case) -> Any:
     from bench.layers import keras_
 
     layer = build(keras_, case.row)
-    _call(layer, case.row, case.inputs, case.extras)
-    values = iter(case.weights)
-    for weight in layer.weights:
-        weight.assign(next(values))
+    _build(layer, keras_, case.row)
+    for weight, value in zip(layer.weights, case.weights, strict=True):
+        weight.assign(value)
     return layer
 
 
 def programs(layer: Any, case: Case) -> dict[str, Program]:
     """Both modes of a layer."""
     row = case.row
-    fixed: Any
     trainable, fixed = jax.device_put(
-        [[np.asarray(v.value) for v in group] for group in _groups(layer)]
+        [
+            [np.asarray(variable.value) for variable in group]
+            for group in (layer.trainable_variables, layer.non_trainable_variables)
+        ]
     )
     inputs, extras, cotangent = jax.device_put((case.inputs, case.extras, case.cotangent))
     seed = jax.device_put(np.uint32(0))
@@ -87,9 +87,7 @@ def programs(layer: Any, case: Case) -> dict[str, Program]:
         return call(row.random, trainable, fixed, x, extras, seed)[0]
 
     @jax.jit
-    def backward(
-        trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any, cotangent: Any
-    ) -> Any:
+    def backward(trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any, cotangent: Any) -> Any:
         if row.ids:
             outputs, pull, new = jax.vjp(
                 lambda t: call(True, t, fixed, x, extras, seed), trainable, has_aux=True
@@ -118,10 +116,14 @@ def programs(layer: Any, case: Case) -> dict[str, Program]:
     }
 
 
-def _call(layer: Any, row: Row, inputs: np.ndarray, extras: dict[str, np.ndarray]) -> Any:
-    arguments = (inputs, inputs) if row.twice else (inputs,)
-    return layer(*arguments, **row.call, **extras)
+def _zeros(library: Any, name: str, arguments: dict[str, Any]) -> Any:
+    """A layer whose weights start as zeros, which are quick to make; others take their place."""
+    kind = getattr(library, name)
+    initializers = [n for n in inspect.signature(kind).parameters if n.endswith("initializer")]
+    return kind(**arguments, **dict.fromkeys(initializers, "zeros"))
 
 
-def _groups(layer: Any) -> tuple[list[Any], list[Any]]:
-    return list(layer.trainable_variables), list(layer.non_trainable_variables)
+def _build(layer: Any, library: Any, row: Row) -> tuple[int, ...]:
+    """Build a layer by a call on symbols, which compiles nothing; the shape of the outputs."""
+    symbol = library.Input(batch_shape=row.shape, dtype="int32" if row.ids else "float32")
+    return tuple(layer(*([symbol] * (2 if row.twice else 1)), **row.call).shape)

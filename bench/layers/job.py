@@ -1,7 +1,8 @@
 """A process that times rows and prints one JSON line for each mode of each.
 
 ``python -m bench.layers.job ROUNDS [FAMILY …]``. A line has ``row`` (its place in `ROWS`), ``mode``
-and either ``seconds``, a list for each system, or ``why`` there are none.
+and either ``seconds``, a list for each system, and the ``ways`` that were the fastest, or ``why``
+there are none.
 """
 
 from __future__ import annotations
@@ -13,18 +14,17 @@ import traceback
 from typing import Any
 
 from bench.layers.agreement import difference
-from bench.layers.case import MODES, Case, Program
+from bench.layers.case import MODES, THREADS, Case, Program
 from bench.layers.rows import ROWS, Row
 from bench.layers.timing import fastest, in_turn
 
-THREADS = 2
 OURS, KERAS, TORCH = "Slipstream", "Keras-jax", "PyTorch"
 
 
 def main() -> None:
     """Time the rows of the families named, or of all."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    limit_threads()
+    limit_cores()
     rounds, families = int(sys.argv[1]), sys.argv[2:]
     for place, row in enumerate(ROWS):
         if families and row.family not in families:
@@ -34,15 +34,10 @@ def main() -> None:
         answers.flush()
 
 
-def limit_threads() -> None:
-    """As many threads for every system. JAX has one for each core it may run on."""
+def limit_cores() -> None:
+    """No more cores than `THREADS`: JAX has a thread for each that it may run on."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(THREADS)
 
 
 def measured(row: Row, rounds: int) -> dict[str, dict[str, Any]]:
@@ -73,11 +68,11 @@ def in_mode(
     """Seconds of each system in one mode, each peer in its fastest way, or why there are none."""
     if why := disagreement(case, ours, peers):
         return {"why": f"void: {why}"}
-    chosen = {OURS: ours.run}
+    chosen = {OURS: ours}
     for name, programs in peers.items():
-        runs = [program.run for program in programs]
-        chosen[name] = runs[fastest(runs)]
-    return {"seconds": in_turn(chosen, rounds)}
+        chosen[name] = programs[fastest([program.run for program in programs])]
+    seconds = in_turn({name: program.run for name, program in chosen.items()}, rounds)
+    return {"seconds": seconds, "ways": {name: each.way for name, each in chosen.items()}}
 
 
 def peers(case: Case) -> dict[str, dict[str, list[Program]]]:

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     @property
     def name(self) -> str:
         """``Conv2D 3×3, 32→64, (32, 32, 32, 32)``."""
-        return f"{self.family} {self.what}, {self.shape}"
+        return f"{self.family} {self.what}".strip() + f", {self.shape}"
 
     @property
     def random(self) -> bool:
@@ -91,7 +91,7 @@ ROWS = [
     Row("GRU", "64→128", _SEQUENCES, _RECURRENT),
     Row("Bidirectional", "LSTM 64→2×128, masked", _SEQUENCES, wraps=("LSTM", _RECURRENT),
         masked=True),
-    Row("ConvLSTM2D", "3×3, 16→32", (8, 8, 16, 16, 16), _convolution(32, 3)),
+    Row("ConvLSTM2D", "3×3, 8→16", (4, 8, 16, 16, 8), _convolution(16, 3)),
     Row("MultiHeadAttention", "8 heads", _TOKENS, _HEADS, twice=True),
     Row("MultiHeadAttention", "8 heads, causal", _TOKENS, _HEADS, {"use_causal_mask": True},
         twice=True),

@@ -11,20 +11,15 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from bench.layers.job import KERAS, OURS, THREADS, TORCH
-from bench.layers.rows import FAMILIES, ROWS
+from bench.layers.case import THREADS
+from bench.layers.job import KERAS, OURS, TORCH
+from bench.layers.rows import ROWS
 
 EVEN = 0.95  # a ratio from here on is called no loss
 
 
 def layers(rounds: int, families: list[str]) -> str:
-    """Time rows of the families named, or of all, and tabulate them.
-
-    Raises:
-        ValueError: for a family without rows.
-    """
-    if unknown := set(families) - set(FAMILIES):
-        raise ValueError(f"No rows for {sorted(unknown)}; there are {', '.join(FAMILIES)}.")
+    """Time rows of the families named, or of all, and tabulate them; they show as they come."""
     lines, lost = [], []
     for result in _results(rounds, families):
         row = ROWS[result["row"]]
@@ -39,18 +34,17 @@ def layers(rounds: int, families: list[str]) -> str:
         else:
             cells += ["–", "–", "–", f"**{result['why']}**"]
         lines.append("| " + " | ".join(cells) + " |")
-        print(lines[-1], flush=True)
+        print(lines[-1], file=sys.stderr, flush=True)
     losses = [f"- {ratio:.2f}×: {name}" for ratio, name in sorted(lost)]
     return "\n".join(
         [
-            "## Layers",
-            "",
-            f"Milliseconds a call, float32, {THREADS} threads each, in turn within one process. "
+            f"Milliseconds a call, float32, at most {THREADS} threads: medians of {rounds} "
+            "measurements, in turn within one process. "
             "`forward` is inference, `forward+backward` training: the outputs, and the gradients "
-            "of their weighed sum for all weights and the input. PyTorch is eager and in the "
-            "memory layout that is quicker for the row. Outputs and gradients of the input are "
-            "the same in all systems, or the row is void. The ratio is the best peer's time over "
-            f"ours; below {EVEN} it is marked.",
+            "of their weighed sum for all weights and the input. PyTorch is eager, in the memory "
+            "layout and on as many threads as are quickest for the row. Outputs and gradients of "
+            "the input are the same in all systems, or the row is void. The ratio is the best "
+            f"peer's time over ours; below {EVEN} it is marked.",
             "",
             f"| layer | what, input | mode | {OURS} | {KERAS} | {TORCH} | best peer / ours |",
             "|---|---|---|---|---|---|---|",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from itertools import cycle, permutations
 from statistics import median
 from typing import Any
 
@@ -13,16 +14,22 @@ REST = 0.005  # seconds in which the threads of the function before stop spinnin
 
 
 def in_turn(functions: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds a call of each function, `rounds` measurements of each, after warming up."""
+    """Seconds a call of each function, `rounds` measurements of each, after warming up.
+
+    Each round has another order, as a function may be hindered by the one before it.
+    """
     repeats = {name: enough(function) for name, function in functions.items()}
     seconds: dict[str, list[float]] = {name: [] for name in functions}
+    orders = cycle(permutations(functions))
     gc.collect()
     gc.disable()
     try:
         for _ in range(rounds):
-            for name, function in functions.items():
+            for name in next(orders):
+                function = functions[name]
                 time.sleep(REST)
-                function()
+                if repeats[name] > 1:
+                    function()
                 seconds[name].append(timed(function, repeats[name]) / repeats[name])
     finally:
         gc.enable()

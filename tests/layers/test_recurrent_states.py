@@ -1,10 +1,13 @@
 """States given, kept and returned; dropout; bad input."""
 
+import jax
 import numpy as np
 import parity
 import pytest
 
 from slipstream import layers
+from slipstream.core.random import key_from
+from slipstream.core.scope import Scope
 from slipstream.models import Model, Sequential
 
 X = parity.data((2, 4, 3))
@@ -109,9 +112,6 @@ def test_a_seed_repeats_the_draws_of_a_run():
         return model
 
     def draws(seed):
-        from slipstream.core.random import key_from
-        from slipstream.core.scope import Scope
-
         with Scope(training=True, key=key_from(0)).active():
             return np.asarray(trained(seed).layers[0](X))
 
@@ -145,6 +145,11 @@ def test_bad_input(make, message):
         make()
 
 
+def value_with(layer, variable, value):
+    with Scope([variable], [value]).active():
+        return (layer(X) ** 2).sum()
+
+
 def test_an_activation_with_weights_of_its_own_is_read_at_each_call():
     slope = layers.PReLU(alpha_initializer="ones", shared_axes=[1])
     layer = layers.SimpleRNN(2, activation=slope)
@@ -153,5 +158,7 @@ def test_an_activation_with_weights_of_its_own_is_read_at_each_call():
     linear(X)
     linear.set_weights(layer.cell.get_weights()[:3])
     np.testing.assert_allclose(first, linear(X), rtol=1e-5, atol=1e-6)
+    gradient = jax.grad(lambda a: value_with(layer, slope.alpha, a))(slope.alpha.value)
+    assert np.any(np.asarray(gradient) != 0)
     slope.alpha.assign(np.zeros(slope.alpha.shape, "f"))
     assert np.asarray(layer(X)).min() == 0

@@ -43,14 +43,14 @@ PROMPTS = [[1, 2, 3, 4, 5], [7], [9, 9, 1]]
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("prompt", "options"),
     [
-        {},
-        {"temperature": 1.5, "top_k": 5, "seed": 4},
-        {"temperature": 1.0, "top_p": 0.8, "seed": 5},
+        (PROMPTS, {}),
+        (np.array(PROMPTS[1]), {}),
+        (PROMPTS, {"temperature": 1.5, "top_k": 5, "seed": 4}),
+        (PROMPTS[0], {"temperature": 1.0, "top_p": 0.8, "seed": 5}),
     ],
 )
-@pytest.mark.parametrize("prompt", [PROMPTS, PROMPTS[0], np.array(PROMPTS[1])])
 def test_cached_and_recomputed_tokens_agree(model, prompt, options):
     cached = model.generate(prompt, 14, **options)
     np.testing.assert_array_equal(cached, generate(Recomputing(model), prompt, 14, **options))

@@ -11,30 +11,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.layers.case import BACKWARD, FORWARD, Case, Program
+from bench.layers.case import BACKWARD, FORWARD, THREADS, Case, Program
 from bench.layers.torch_ import attention, dense, images, recurrent
 
 BUILDERS = {**dense.BUILDERS, **images.BUILDERS, **recurrent.BUILDERS, **attention.BUILDERS}
 
 
 def programs(case: Case) -> dict[str, list[Program]]:
-    """Both modes, each in every memory layout that PyTorch has for the layer."""
-    layouts = [False]
-    if case.row.family in images.BUILDERS:
-        layouts = [True, False]
-    each = [_programs(case, channels_last) for channels_last in layouts]
+    """Both modes, in every memory layout that PyTorch has for the layer, on one thread and more."""
+    layouts = [True, False] if case.row.family in images.BUILDERS else [False]
+    each = [_programs(case, layout, count) for layout in layouts for count in (THREADS, 1)]
     return {mode: [found[mode] for found in each] for mode in (FORWARD, BACKWARD)}
 
 
-def _programs(case: Case, channels_last: bool) -> dict[str, Program]:
+def _programs(case: Case, channels_last: bool, threads: int) -> dict[str, Program]:
     row = case.row
     module = BUILDERS[row.family](case)
     spatial = row.family in images.BUILDERS
     if channels_last and case.inputs.ndim in (4, 5):
         formats = {4: torch.channels_last, 5: torch.channels_last_3d}
-        kernels = [p for p in module.parameters() if p.dim() == case.inputs.ndim]
-        for kernel in kernels:
-            kernel.data = kernel.data.contiguous(memory_format=formats[kernel.dim()])
+        module = module.to(memory_format=formats[case.inputs.ndim])
 
     def arranged(array: np.ndarray) -> Any:
         tensor = torch.from_numpy(array)
@@ -66,6 +62,8 @@ def _programs(case: Case, channels_last: bool) -> dict[str, Program]:
         def set_and_run() -> Any:
             if module.training != training:
                 module.train(training)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
             return run()
 
         return set_and_run
@@ -76,7 +74,8 @@ def _programs(case: Case, channels_last: bool) -> dict[str, Program]:
         outputs, gradients = backward()
         return [back(outputs), back(gradients[0])]
 
+    way = f"{'channels last' if channels_last else 'contiguous'}, threads {threads}"
     return {
-        FORWARD: Program(forward, lambda: [back(forward())]),
-        BACKWARD: Program(backward, both),
+        FORWARD: Program(forward, lambda: [back(forward())], way),
+        BACKWARD: Program(backward, both, way),
     }

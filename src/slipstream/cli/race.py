@@ -108,7 +108,7 @@ def race(
             for library in ("keras", "slipstream"):  # one after the other: a fair start each
                 sides.append(Side(library, target.resolve(), folder, options, backend))
                 facts = sides[-1].answer()
-            found = _run(*sides, Path(folder), max(rounds, 1))
+            found = _run(sides[0], sides[1], Path(folder), max(rounds, 1))
         finally:
             for side in sides:
                 side.close()

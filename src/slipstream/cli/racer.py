@@ -46,8 +46,7 @@ class Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if target is not None:
             return importlib.import_module(target)
         stub = types.ModuleType("tensorflow")
-        stub.keras = importlib.import_module(self.library)
-        stub.__path__ = []
+        vars(stub).update(keras=importlib.import_module(self.library), __path__=[])
         return stub
 
     def exec_module(self, module):

@@ -25,6 +25,8 @@ from slipstream.core.variable import Variable
 
 F = TypeVar("F")
 
+_UNTRACKED = frozenset({"_init_arguments", "_nodes"})
+
 # Names of the layers being called or built now, outermost first: a variable's path.
 _path: ContextVar[tuple[str, ...]] = ContextVar("slipstream_path", default=())
 
@@ -173,9 +175,14 @@ class Layer:
 
     def _children(self) -> Iterator[Variable | Layer]:
         """Variables and layers held directly, in the order in which they were set."""
+        for _, value in self.attributes():
+            yield from held(value)
+
+    def attributes(self) -> Iterator[tuple[str, Any]]:
+        """The attributes in which variables, layers and metrics are looked for."""
         for name, value in vars(self).items():
-            if name not in self._untracked:
-                yield from held(value)
+            if name not in self._untracked and name not in _UNTRACKED:
+                yield name, value
 
     @property
     def _layers(self) -> list[Layer]:
@@ -199,13 +206,13 @@ class Layer:
         """All variables, this layer's own before those of the layers inside it."""
         found = []
         for layer in self._flatten_layers():
-            found += layer.own_variables()
+            found += layer.own_variables(transient=True)
         return _unique(found)
 
     @property
     def weights(self) -> list[Variable]:
-        """All variables, trainable or not, in the order of `get_weights`."""
-        return self.variables
+        """All variables, trainable or not, but for the states of stateful layers."""
+        return [variable for variable in self.variables if not variable.transient]
 
     @property
     def trainable_variables(self) -> list[Variable]:
@@ -265,9 +272,13 @@ class Layer:
         for variable, value in zip(variables, arrays):
             variable.assign(value)
 
-    def own_variables(self) -> list[Variable]:
+    def own_variables(self, transient: bool = False) -> list[Variable]:
         """The variables held directly, trainable ones first: the order in which they are saved."""
-        own = [child for child in self._children() if isinstance(child, Variable)]
+        own = [
+            child
+            for child in self._children()
+            if isinstance(child, Variable) and (transient or not child.transient)
+        ]
         return sorted(own, key=lambda variable: not variable.declared_trainable)
 
     def numbered_variables(self) -> list[Variable] | None:
@@ -522,7 +533,10 @@ class Layer:
         """Arrays as the layer computes on them; floats in its compute type."""
         if isinstance(value, Variable):
             value = value.value
-        if not isinstance(value, (np.ndarray, jax.Array, np.generic, int, float, bool)):
+        # Python's own True and False are options, not data.
+        if isinstance(value, bool) or not isinstance(
+            value, (np.ndarray, jax.Array, np.generic, int, float)
+        ):
             return value
         array = jnp.asarray(value)
         if self.autocast and jnp.issubdtype(array.dtype, jnp.floating):
@@ -596,9 +610,8 @@ class Layer:
             if not config:
                 return
             shapes = jax.tree.map(tuple, config.get("shapes_dict", config), is_leaf=is_shape)
-            parameters = accepted(type(self).build)
-            if len(parameters) == 1:
-                shapes = {parameters[0]: next(iter(shapes.values()))}
+            if set(shapes) == {"input_shape"}:  # as Keras calls the first argument of any build
+                shapes = {accepted(type(self).build)[0]: shapes["input_shape"]}
             self.build(**shapes)
 
     def __repr__(self) -> str:

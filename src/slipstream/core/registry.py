@@ -43,22 +43,24 @@ _users_name: dict[int, str] = {}
 _scoped: ContextVar[dict[str, Any] | None] = ContextVar("slipstream_custom_objects", default=None)
 
 
-def register(kind: str, *aliases: str, module: str | None = None) -> Callable[[T], T]:
+def register(
+    kind: str, *aliases: str, module: str | None = None, name: str | None = None
+) -> Callable[[T], T]:
     """Enter one of our own classes or functions under its name, `aliases` and, for a class, its
     name in lower case (optimizers) or snake case (the rest).
 
     The first entry under a name stays, so that ``"mean_squared_error"`` is the function
-    registered before the class `MeanSquaredError`. `module` is the one that saved configurations
-    name, where it is not the kind's.
+    registered before the class `MeanSquaredError`. `module` and `name` are those that saved
+    configurations have, where they are not the kind's and the target's own.
     """
 
     def enter(target: T) -> T:
-        name: str = target.__name__  # type: ignore[attr-defined]
+        known: str = name or target.__name__  # type: ignore[attr-defined]
         names = _by_kind[kind]
-        names[name] = target
+        names[known] = target
         for alias in (_plain(kind, target), *aliases):
             names.setdefault(alias, target)
-        _home[id(target)] = (kind, name)
+        _home[id(target)] = (kind, known)
         if module is not None:
             _modules[id(target)] = module
         return target
@@ -205,15 +207,16 @@ def serialize(value: Any) -> Any:
 
 def _serialize_object(value: Any) -> dict[str, Any]:
     cls = type(value)
-    module, registered = cls.__module__, None
+    module, name, registered = cls.__module__, cls.__name__, None
     if id(cls) in _home:
+        name = _home[id(cls)][1]
         module = _modules.get(id(cls), MODULES[_home[id(cls)][0]])
         registered = cls.__name__ if id(cls) in _modules else None
     else:
         registered = get_registered_name(cls)
     config = {
         "module": module,
-        "class_name": cls.__name__,
+        "class_name": name,
         "config": serialize_dict(value.get_config()),
         "registered_name": registered,
     }

@@ -44,7 +44,9 @@ class SymbolicTensor:
         self.shape: tuple[int | None, ...] = tuple(
             None if size is None else int(size) for size in shape
         )
-        self.dtype: str = jnp.dtype(dtype or config.floatx()).name
+        # Text is only ever an input: layers on the host turn it into numbers.
+        text = isinstance(dtype, str) and dtype == "string"
+        self.dtype: str = "string" if text else jnp.dtype(dtype or config.floatx()).name
         self.name = name or auto_name("symbolic_tensor")
         self.node: Node | None = None
 

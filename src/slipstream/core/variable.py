@@ -69,6 +69,7 @@ class Variable:
         self.regularizer: Any = None
         self.constraint: Any = None
         self.overwrite_with_gradient = False
+        self.transient = False  # state of the moment: neither a weight nor saved
         value = self._initial_value(initializer, shape, dtype)
         self.shape: tuple[int, ...] = tuple(value.shape)
         self.dtype: str = jnp.dtype(value.dtype).name

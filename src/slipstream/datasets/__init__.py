@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from slipstream.core.names import nearest
-from slipstream.datasets import fashion, mnist, tables
+from slipstream.datasets import fashion, mnist, series, tables, text
 from slipstream.datasets.base import Dataset, Entry
 
 __all__ = ["Dataset", "Entry", "available", "entries", "load"]
 
-_ENTRIES = {entry.name: entry for entry in [*mnist.ENTRIES, *tables.ENTRIES, *fashion.ENTRIES]}
+_ENTRIES = {
+    entry.name: entry
+    for module in (mnist, tables, fashion, series, text)
+    for entry in module.ENTRIES
+}
 
 
 def load(name: str) -> Dataset:

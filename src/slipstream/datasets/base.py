@@ -20,10 +20,11 @@ class Dataset:
     Attributes:
         name: what `load` was asked for.
         title: one line on what is in it.
-        x: inputs ``(examples, …)``; images are ``(examples, height, width)`` uint8.
+        x: inputs ``(examples, …)``; images are ``(examples, height, width)`` uint8, texts are
+            Python strings ``(examples,)``, the rows of a series follow in time.
         y: class numbers ``(examples,)`` int32, or values float32 where `classes` is None.
         classes: name of each class, or None for a regression.
-        features: name of each column of `x`, or None for images.
+        features: name of each column of `x`, or None for images and texts.
         source: the package or work that the data come from.
         licence: what they may be used under.
         held_out: how many of the last rows the makers of the set keep for testing.
@@ -48,7 +49,7 @@ class Entry:
         name, title, source, licence: as in `Dataset`.
         files: names of its files.
         places: folders they may lie in, besides the cache directory.
-        remedy: the command that gets it.
+        command: what gets it; ``{cache}`` in it stands for the cache directory.
         read: makes the dataset from the folder that holds the files.
     """
 
@@ -58,8 +59,13 @@ class Entry:
     licence: str
     files: tuple[str, ...]
     places: Callable[[], list[Path]]
-    remedy: str
+    command: str
     read: Callable[[Entry, Path], Dataset]
+
+    @property
+    def remedy(self) -> str:
+        """The command that gets it."""
+        return self.command.replace("{cache}", str(cache_folder()))
 
     def find(self) -> Path | None:
         """The first folder that holds all of the files, the cache directory first."""

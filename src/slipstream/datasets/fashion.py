@@ -75,7 +75,7 @@ ENTRIES = [
             f"{part}-{what}-ubyte.gz" for part in _PARTS for what in ("images-idx3", "labels-idx1")
         ),
         places=lambda: [SYSTEM, cache_folder() / "fashion-mnist"],
-        remedy="apt-get install dataset-fashion-mnist",
+        command="apt-get install dataset-fashion-mnist",
         read=_read,
     )
 ]

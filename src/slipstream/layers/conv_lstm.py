@@ -8,8 +8,9 @@ import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.registry import register
-from slipstream.kernels import recurrent
 from slipstream.kernels.convolution import convolve
+from slipstream.kernels.recurrent import lstm_update
+from slipstream.kernels.sweep import sweep
 from slipstream.layers.recurrent_cell import (
     DROPOUT_ARGUMENTS,
     WEIGHT_ARGUMENTS,
@@ -134,13 +135,11 @@ class ConvLSTMCell(RecurrentCell, Spatial):
                 "same",
                 channels_last=self.channels_last,
             )
-            h, c = recurrent.lstm_update(
-                z, c, self.activation, self.recurrent_activation, self.channel_axis
-            )
+            h, c = lstm_update(z, c, self.activation, self.recurrent_activation, self.channel_axis)
             return h, [h, c]
 
         z = z.reshape(steps, batch, *z.shape[1:])
-        return recurrent.sweep(step, z, states, before=states[0], **how)
+        return sweep(step, z, states, before=states[0], **how)
 
 
 class ConvLSTM(RecurrentLayer):

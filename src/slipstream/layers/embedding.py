@@ -196,9 +196,6 @@ class ReversibleEmbedding(Embedding):
             attach(logits, "mask", mask)
         return logits
 
-    def _to_array(self, value: Any) -> Any:
-        return value if isinstance(value, bool) else super()._to_array(value)  # an option, no data
-
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Where the input is not 0, with `mask_zero`; on the way back, the input's mask."""
         back = inputs.shape[-1:] == (self.output_dim,) and not np.issubdtype(

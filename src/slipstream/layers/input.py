@@ -41,7 +41,8 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name or auto_name("input_layer"), dtype=dtype, **kwargs)
+        policy = None if isinstance(dtype, str) and dtype == "string" else dtype
+        super().__init__(name=name or auto_name("input_layer"), dtype=policy, **kwargs)
         if input_tensor is not None:
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if (shape is None) == (batch_shape is None):

@@ -102,30 +102,40 @@ class Adaptable(Layer):
         return weight.value + scale * jnp.matmul(a, b)
 
     def _lora_variables(self) -> list[Variable]:
-        if not self.lora_enabled:
-            return []
         return [getattr(self, f"lora_{self._main}_{part}") for part in "ab"]
 
-    def _stored(self) -> list[Variable]:
-        """The variables as files have them: without the matrices, merged into the weight."""
-        left_out = {id(v) for v in self._lora_variables()}
-        own = (child for child in self._children() if isinstance(child, Variable))
-        return [variable for variable in own if id(variable) not in left_out]
-
     def numbered_variables(self) -> list[Variable] | None:
-        """The variables themselves, unless they are stored merged."""
+        """What files hold; None once adapted, for then the product is merged into the weight."""
         return None if self.lora_enabled else self.own_variables()
 
-    def save_own_variables(self, store: dict[str, Any]) -> None:
+    def _merged_variables(self) -> list[Variable]:
+        """The variables as files have them: without the two matrices."""
+        left_out = {id(v) for v in self._lora_variables()}
+        return [variable for variable in self.own_variables() if id(variable) not in left_out]
+
+    def save_own_variables(self, store: Any) -> None:
         """Put the weights into `store`; the adapted weight is stored as one, as Keras does."""
+        if not self.lora_enabled:
+            return super().save_own_variables(store)
         main = getattr(self, f"_{self._main}")
-        for index, variable in enumerate(self._stored()):
-            value = self._adapted() if variable is main else variable
-            store[str(index)] = np.asarray(value)
+        for index, variable in enumerate(self._merged_variables()):
+            store[str(index)] = np.asarray(self._adapted() if variable is main else variable)
 
     def load_own_variables(self, store: Any) -> None:
-        """Take the weights from `store`, and start the adaptation anew from zero."""
-        for index, variable in enumerate(self._stored()):
+        """Take the weights from `store`, and start the adaptation anew from zero.
+
+        Raises:
+            ValueError: if their number or a shape differs.
+        """
+        if not self.lora_enabled:
+            return super().load_own_variables(store)
+        variables = self._merged_variables()
+        if len(store) != len(variables):
+            raise ValueError(
+                f"Layer {self.path!r} has {len(variables)} variables beside those of LoRA, but the "
+                f"file holds {len(store)}. Build it as it was when it was saved."
+            )
+        for index, variable in enumerate(variables):
             variable.assign(np.asarray(store[str(index)]))
         for variable in self._lora_variables():
             variable.assign(np.zeros(variable.shape, variable.dtype))

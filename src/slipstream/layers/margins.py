@@ -13,6 +13,7 @@ from slipstream.layers.spatial import Spatial, is_count
 class Margins(Spatial):
     """Two whole numbers, for both ends, on each spatial axis."""
 
+    keeps_dtype = True
     per_example = True
     _argument = ""
 

@@ -15,6 +15,7 @@ from slipstream.core.registry import register
 class Merge(Layer):
     """A layer that is called on a list of inputs."""
 
+    keeps_dtype = True
     per_example = True
     supports_masking = True
     _least = 1

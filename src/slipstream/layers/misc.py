@@ -15,6 +15,7 @@ from slipstream.core.registry import register
 class Identity(Layer):
     """The input as it is, any structure of arrays."""
 
+    keeps_dtype = True
     per_example = True
     supports_masking = True
 

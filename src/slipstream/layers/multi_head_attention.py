@@ -95,8 +95,8 @@ class MultiHeadAttention(ProjectedAttention):
         return {**super().get_config(), **own}
 
 
-@register("layer", "GroupedQueryAttention")
-class GroupQueryAttention(ProjectedAttention):
+@register("layer", name="GroupQueryAttention")
+class GroupedQueryAttention(ProjectedAttention):
     """Attention in which groups of query heads share key and value heads (Ainslie et al. 2023).
 
     Args:
@@ -173,3 +173,6 @@ class GroupQueryAttention(ProjectedAttention):
             "num_key_value_heads": self._key_heads,
         }
         return {**super().get_config(), **own}
+
+
+GroupQueryAttention = GroupedQueryAttention  # Keras exports it under this name

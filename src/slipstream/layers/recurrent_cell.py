@@ -84,7 +84,7 @@ class RecurrentCell(Layer):
 
         Args:
             scale: multiplied to the state ``h`` wherever it meets `recurrent_kernel`, or None.
-            how: see `kernels.recurrent.sweep`.
+            how: see `kernels.sweep.sweep`.
         """
         raise NotImplementedError
 

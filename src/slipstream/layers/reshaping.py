@@ -22,6 +22,7 @@ class Flatten(Layer):
             that weights fit either format.
     """
 
+    keeps_dtype = True
     per_example = True
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
@@ -59,6 +60,7 @@ class Reshape(Layer):
         ValueError: if the number of elements differs.
     """
 
+    keeps_dtype = True
     per_example = True
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
@@ -109,6 +111,7 @@ class Permute(Layer):
         ValueError: if `dims` is no permutation of 1 to the number of axes.
     """
 
+    keeps_dtype = True
     per_example = True
 
     def __init__(self, dims: Any, **kwargs: Any) -> None:
@@ -149,6 +152,7 @@ class RepeatVector(Layer):
         ValueError: if it is less than 1.
     """
 
+    keeps_dtype = True
     per_example = True
 
     def __init__(self, n: int, **kwargs: Any) -> None:

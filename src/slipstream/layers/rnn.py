@@ -13,7 +13,7 @@ from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 from slipstream.core.variable import Variable
-from slipstream.kernels import recurrent
+from slipstream.kernels.sweep import sweep
 from slipstream.layers.recurrent_cell import RecurrentCell
 from slipstream.layers.stacked_rnn_cells import (
     StackedRNNCells,
@@ -58,7 +58,6 @@ class RNN(Layer):
     """
 
     supports_masking = True
-    _untracked = frozenset({"_init_arguments"})
 
     def __init__(
         self,
@@ -115,9 +114,11 @@ class RNN(Layer):
             self.states = jax.tree.map(self._state_variable, values)
 
     def _state_variable(self, value: Any) -> Variable:
-        return self.add_weight(
+        state = self.add_weight(
             value.shape, lambda shape, dtype: value, trainable=False, name="rnn_state"
         )
+        state.transient = True
+        return state
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
         """Call the layer; ``[sequences, *states]`` as one argument works too."""
@@ -168,7 +169,7 @@ class RNN(Layer):
         def step(x: Any, states: Any) -> tuple[Any, Any]:
             return self.cell(x, states, training=training)
 
-        return recurrent.sweep(step, jnp.swapaxes(sequences, 0, 1), states, **how)
+        return sweep(step, jnp.swapaxes(sequences, 0, 1), states, **how)
 
     def _initial_states(self, sequences: Any) -> list[Any]:
         return self.get_initial_state(sequences.shape[0])
@@ -234,12 +235,6 @@ class RNN(Layer):
         config = dict(config)
         cell = registry.deserialize(config.pop("cell"), custom_objects, kind="layer")
         return cls(cell, **config)
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the shapes that `get_build_config`, ours or Keras', gave."""
-        if "input_shape" in config:
-            config = {"sequences_shape": config["input_shape"]}
-        super().build_from_config(config)
 
 
 class RecurrentLayer(RNN):

@@ -23,7 +23,6 @@ class StackedRNNCells(Layer):
     """
 
     per_example = True
-    _untracked = frozenset({"_init_arguments"})
 
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

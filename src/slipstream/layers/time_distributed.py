@@ -26,7 +26,6 @@ class TimeDistributed(Wrapper):
 
     per_example = True
     supports_masking = True
-    _untracked = frozenset({"_init_arguments"})
 
     def build(self, input_shape: Any = None) -> None:
         """Build the layer for one step."""

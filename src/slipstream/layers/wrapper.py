@@ -31,10 +31,7 @@ class Wrapper(Layer):
     def build(self, input_shape: Any = None) -> None:
         """Build the layer inside for inputs of this shape."""
         if not self.layer.built:
-            with self.layer._named():
-                self.layer.build(input_shape)
-            self.layer._build_shapes = {"input_shape": input_shape}
-            self.layer.built = True
+            self.layer.build(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""

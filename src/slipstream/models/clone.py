@@ -51,7 +51,7 @@ def clone_model(
 
     if isinstance(model, Sequential):
         return _clone_sequential(model, input_tensors, copy)
-    if model._graph is None:
+    if model._whole is None:
         if clone_function or call_function or input_tensors is not None:
             raise ValueError(
                 f"Model {model.name!r} ({type(model).__name__}) is neither Sequential nor "
@@ -59,7 +59,7 @@ def clone_model(
                 "out."
             )
         return _by_config(model)
-    graph = model._graph
+    graph = model._whole
     fresh = iter(jax.tree.leaves(input_tensors) if input_tensors is not None else ())
     starts = [
         next(fresh)
@@ -92,7 +92,7 @@ def _name(symbol: Any) -> str:
 
 
 def _has_parts(layer: Layer) -> bool:
-    return isinstance(layer, Sequential) or getattr(layer, "_graph", None) is not None
+    return isinstance(layer, Sequential) or getattr(layer, "_whole", None) is not None
 
 
 def _by_config(layer: Layer) -> Layer:

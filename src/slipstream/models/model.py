@@ -17,11 +17,12 @@ from slipstream.core.layer import Layer, says_when_built
 from slipstream.core.registry import register
 from slipstream.core.scope import Scope, attach, current_scope
 from slipstream.core.signature import is_shape
-from slipstream.core.symbol import SymbolicTensor
+from slipstream.core.symbol import SymbolicTensor, symbols_in
 from slipstream.data.arrays import to_arrays
 from slipstream.data.pack import unpack_x_y_sample_weight
 from slipstream.metrics import Metric
 from slipstream.models import saving, summary
+from slipstream.models.entrance import GraphEntrance, enter_all, on_host
 from slipstream.models.graph import Graph, call_layer, infer_layer
 from slipstream.models.graph_config import graph_config, model_from_config, takes_graph
 from slipstream.models.inputs import (
@@ -61,8 +62,12 @@ class Model(Layer):
         trainable: whether optimizers update it.
     """
 
-    _untracked = frozenset({"_session", "_compiled", "_graph", "history", "optimizer"})
-    _graph: Graph | None = None
+    _untracked = frozenset(
+        {"_session", "_compiled", "_graph", "_whole", "_entrance", "history", "optimizer"}
+    )
+    _whole: Graph | None = None  # from the model's inputs to its outputs
+    _graph: Graph | None = None  # the part that programs run: all but the layers on the host
+    _entrance: Any = None  # the layers on the host, if there are any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and (len(args) > 1 or "outputs" in kwargs):
@@ -77,8 +82,11 @@ class Model(Layer):
             raise ValueError(f"Model got {given} but no {lacking}. Give both, or neither.")
         super().__init__(**kwargs)
         if inputs is not None:
-            self._graph = Graph(inputs, outputs).on_fresh_inputs()
-            self._stack: list[Layer] = self._graph.layers
+            self._whole = self._graph = Graph(inputs, outputs).on_fresh_inputs()
+            self._stack: list[Layer] = self._whole.layers
+            if any(map(on_host, self._stack)):
+                self._entrance = GraphEntrance(self._whole)
+                self._graph = self._entrance.inner
             self.built = True
             if type(self).call is Model.call:
                 self.per_example = self._graph.rows_stay_apart()
@@ -108,9 +116,9 @@ class Model(Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs for symbolic inputs."""
-        if self._graph is None or type(self).call is not Model.call:
+        if self._whole is None or type(self).call is not Model.call:
             return super().compute_output_spec(*args, **kwargs)
-        return self._graph.run(arrange(self._graph, args[0], self.name), infer_layer)
+        return self._whole.run(arrange(self._whole, args[0], self.name), infer_layer)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shapes of the outputs for inputs of these shapes, batch axis included."""
@@ -160,7 +168,7 @@ class Model(Layer):
     @property
     def input_names(self) -> list[str] | None:
         """Names of the inputs, or None where the model is no functional one."""
-        return None if self._graph is None else input_names(self._graph)
+        return None if self._whole is None else input_names(self._whole)
 
     @property
     def output_names(self) -> list[str] | None:
@@ -168,12 +176,12 @@ class Model(Layer):
         return None if self._graph is None else output_names(self._graph)
 
     def _known_graph(self, what: str) -> Graph:
-        if self._graph is None:
+        if self._whole is None:
             raise AttributeError(
                 f"Model {self.name!r} ({type(self).__name__}) has no attribute {what!r}: only "
                 "functional and Sequential models know their symbolic tensors."
             )
-        return self._graph
+        return self._whole
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name or place.
@@ -249,8 +257,17 @@ class Model(Layer):
         if self._graph is not None:
             check_shapes(self._graph, x, self.name)
 
+    def _enter(self, x: Any) -> Any:
+        """Data, or batches, after the layers that work on the host."""
+        entrance = self._entrance
+        if entrance is None or x is None:
+            return x
+        return enter_all(x, lambda data: entrance.enter(data, self.name))
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Outputs for a batch; arrays in, arrays on the device out."""
+        if self._entrance is not None and current_scope() is None and not symbols_in(args):
+            args = (self._enter(args[0]), *args[1:])
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs)))
         plain = len(args) == 1 and not kwargs.get("training") and set(kwargs) <= {"training"}
         concrete = jax.tree.leaves(args) and all(
@@ -526,8 +543,12 @@ class Model(Layer):
         Raises:
             ValueError: if the model is not compiled, or data and model do not fit together.
         """
+        if self._entrance is not None and isinstance(validation_data, tuple):
+            validation_data = (self._enter(validation_data[0]), *validation_data[1:])
+        elif validation_data is not None:
+            validation_data = self._enter(validation_data)
         return loop.fit(
-            self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
+            self, self._enter(x), y, batch_size, epochs, verbose, callbacks, validation_split,
             validation_data, shuffle, class_weight, sample_weight, initial_epoch,
             steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
         )  # fmt: skip
@@ -549,7 +570,15 @@ class Model(Layer):
             The loss alone, a list with the metrics after it, or a dictionary.
         """
         return loop.evaluate(
-            self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict
+            self,
+            self._enter(x),
+            y,
+            batch_size,
+            verbose,
+            sample_weight,
+            steps,
+            callbacks,
+            return_dict,
         )
 
     def predict(
@@ -570,7 +599,7 @@ class Model(Layer):
             steps: batches to stop after.
             callbacks: `Callback`s.
         """
-        return predict.predict(self, x, batch_size, verbose, steps, callbacks)
+        return predict.predict(self, self._enter(x), batch_size, verbose, steps, callbacks)
 
     def train_on_batch(
         self,
@@ -581,25 +610,27 @@ class Model(Layer):
         return_dict: bool = False,
     ) -> Any:
         """One training step on one batch; gives loss and metrics, streamed since the last reset."""
-        return predict.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+        return predict.train_on_batch(
+            self, self._enter(x), y, sample_weight, class_weight, return_dict
+        )
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics of one batch, streamed since the last reset."""
-        return predict.test_on_batch(self, x, y, sample_weight, return_dict)
+        return predict.test_on_batch(self, self._enter(x), y, sample_weight, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch as NumPy arrays."""
-        return predict.predict_on_batch(self, x)
+        return predict.predict_on_batch(self, self._enter(x))
 
     # ---- configuration -----------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """The graph of a functional model; the arguments of a subclass with its own."""
-        if self._graph is None or not takes_graph(type(self)):
+        if self._whole is None or not takes_graph(type(self)):
             return super().get_config()
-        return graph_config(self, self._graph)
+        return graph_config(self, self._whole)
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Shapes the model was built for; None where its graph says it all."""
@@ -664,8 +695,7 @@ def held_metrics(model: Layer) -> list[Metric]:
     return [
         metric
         for layer in model._flatten_layers()
-        for name, value in vars(layer).items()
-        if name not in layer._untracked
+        for _, value in layer.attributes()
         for metric in inside(value)
     ]
 

@@ -12,6 +12,7 @@ from slipstream.core.layer import Layer, says_when_built
 from slipstream.core.registry import register
 from slipstream.core.symbol import SymbolicTensor
 from slipstream.layers.input import InputLayer
+from slipstream.models.entrance import StackEntrance, on_host
 from slipstream.models.inputs import fit_rank, fits
 from slipstream.models.model import Model
 
@@ -86,6 +87,8 @@ class Sequential(Model):
         return layer
 
     def _changed(self) -> None:
+        hosts = self._hosts()
+        self._entrance = StackEntrance(self.layers[:hosts]) if hosts else None
         self.built = False
         self._session = None
 
@@ -125,6 +128,11 @@ class Sequential(Model):
         self._build_shapes = {"input_shape": self._input.shape}
         self.built = True
 
+    def _enter(self, x: Any) -> Any:
+        if self._entrance is not None and self._input is None:
+            self._stack.insert(0, InputLayer(batch_shape=(None,), dtype="string"))
+        return super()._enter(x)
+
     def build_on(self, x: Any) -> None:
         """Build for the shape of a batch."""
         leaf = jax.tree.leaves(x)[0]
@@ -136,14 +144,28 @@ class Sequential(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Feed the inputs through all layers."""
-        outputs = inputs if self._input is None else fit_rank(inputs, self._input)
-        for layer in self._stack:
+        spec = self._within
+        outputs = inputs if spec is None else fit_rank(inputs, spec)
+        for layer in self.layers[self._hosts() :]:
             outputs = layer(outputs)
         return outputs
 
+    def _hosts(self) -> int:
+        """How many layers at the bottom work on the host."""
+        return next((i for i, layer in enumerate(self.layers) if not on_host(layer)), 0)
+
+    @property
+    def _within(self) -> SymbolicTensor | None:
+        """What the first layer in a program takes."""
+        hosts = self._hosts()
+        if not hosts or self._input is None:
+            return self._input
+        nodes = self.layers[hosts - 1]._nodes
+        return nodes[-1].outputs if nodes else None
+
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Whether one array of this shape fits as it is."""
-        spec = self._input
+        spec = self._within
         return spec is not None and shape[1:] == spec.shape[1:]
 
     def output_shapes(self, rows: int) -> Any:
@@ -155,7 +177,7 @@ class Sequential(Model):
 
     def check_input(self, x: Any) -> None:
         """Raise a ValueError that shows both shapes if data cannot go in."""
-        spec = self._input
+        spec = self._within
         if spec is None:
             return
         leaves = jax.tree.leaves(x)

@@ -45,7 +45,7 @@ def parts(model: Any) -> Iterator[Part]:
         counts: dict[str, int] = {}
         containers = _containers(item)
         for holder, inner in held_layers(item):
-            place = f"{path}/{holder.lstrip('_')}".lstrip("/")
+            place = f"{path}/{holder}".lstrip("/")
             if holder in containers:
                 # A layer in an attribute goes by the attribute's name, one in a list by its class.
                 base = f"{place}/{snake_case(type(inner).__name__)}"
@@ -66,8 +66,7 @@ def held_layers(layer: Any) -> list[tuple[str, Layer]]:
         return [("layers", inner) for inner in layer.layers]
     return [
         (name, child)
-        for name, value in vars(layer).items()
-        if name not in layer._untracked
+        for name, value in layer.attributes()
         for child in held(value)
         if isinstance(child, Layer)
     ]

@@ -146,8 +146,9 @@ def _beam_search(inputs: Any, length: Any, width: int, top: int, mask_index: int
         # A prefix that stays takes in the one that grows into it.
         parents = jnp.where(jnp.arange(time) < sizes[:, None] - 1, labels, -1)
         same = jnp.all(parents[:, None] == labels[None], -1) & (sizes[:, None] - 1 == sizes[None])
-        same &= (sizes > 0)[:, None] & (either > zero)[None]
-        joined = jnp.where(same, grown[:, :][jnp.arange(width)[None], last[:, None]], zero)
+        alive = either > zero / 2  # a beam that holds no prefix takes in none
+        same &= (alive & (sizes > 0))[:, None] & alive[None]
+        joined = jnp.where(same, grown[jnp.arange(width)[None], last[:, None]], zero)
         stay_label = jnp.logaddexp(repeats, jax.nn.logsumexp(joined, axis=1))
         stay_label = jnp.where(jnp.any(same, 1), stay_label, repeats)
         taken = jnp.any(same[:, :, None] & (symbols == last[:, None, None]), axis=0)
@@ -174,8 +175,6 @@ def _beam_search(inputs: Any, length: Any, width: int, top: int, mask_index: int
         jnp.full(width, zero).at[0].set(0),
         jnp.full(width, zero),
     )
-    # A dead beam must not equal a living prefix: it holds no prefix at all.
-    start = (start[0].at[1:].set(-2), *start[1:])
     (labels, _, blank, label), _ = jax.lax.scan(step, start, (logp, jnp.arange(time)))
     scores, order = jax.lax.top_k(jnp.logaddexp(blank, label), top)
-    return jnp.where(labels[order] < 0, -1, labels[order]), scores
+    return labels[order], scores

@@ -1,0 +1,79 @@
+"""Layers on the host at a model's entrance: text goes in, numbers are computed."""
+
+import numpy as np
+import pytest
+
+import slipstream
+from slipstream import layers
+from slipstream.models import load_model
+
+TEXTS = ["red green", "green", "blue red red", "yellow"]
+Y = np.array([1.0, 0.0, 1.0, 0.0], "f")
+
+
+def vectorizer():
+    layer = layers.TextVectorization(output_sequence_length=4)
+    layer.adapt(TEXTS)
+    return layer
+
+
+def trained(model):
+    model.compile("adam", "binary_crossentropy")
+    model.fit(np.array(TEXTS), Y, epochs=2, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stack_takes_text(known, tmp_path):
+    above = [layers.Embedding(9, 3), layers.GlobalAveragePooling1D(), layers.Dense(1, "sigmoid")]
+    start = [layers.Input((), dtype="string")] if known else []
+    text = vectorizer()
+    model = trained(slipstream.Sequential([*start, text, *above]))
+    expected = slipstream.Sequential(above).predict(np.asarray(text(TEXTS)), verbose=0)
+    np.testing.assert_allclose(model.predict(np.array(TEXTS), verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(model(np.array(TEXTS)), expected, rtol=1e-6)
+    assert np.isfinite(model.evaluate(np.array(TEXTS), Y, verbose=0))
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(again.predict(np.array(TEXTS), verbose=0), expected, rtol=1e-6)
+
+
+def table():
+    colour = layers.Input((1,), dtype="string", name="colour")
+    size = layers.Input((1,), name="size")
+    look_up = layers.StringLookup(vocabulary=["red", "blue"], output_mode="one_hot")
+    both = layers.Concatenate()([look_up(colour), size])
+    return slipstream.Model([colour, size], layers.Dense(1, name="out")(both))
+
+
+DATA = {"colour": np.array([["red"], ["blue"], ["pink"]]), "size": np.array([[1.0], [2.0], [3.0]])}
+
+
+def test_a_graph_takes_text_and_numbers(tmp_path):
+    model = table()
+    kernel, bias = model.get_weights()
+    rows = np.array([[0, 1, 0, 1], [0, 0, 1, 2], [1, 0, 0, 3]], "f")
+    np.testing.assert_allclose(model.predict(DATA, verbose=0), rows @ kernel + bias, rtol=1e-5)
+    model.compile("sgd", "mse")
+    y = np.ones((3, 1), "f")
+    loss = model.fit(DATA, y, validation_data=(DATA, y), epochs=3, verbose=0).history
+    assert loss["val_loss"][-1] < loss["val_loss"][0]
+
+    class Batches(slipstream.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            return DATA, y
+
+    model.fit(Batches(), epochs=1, verbose=0)
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(again.predict(DATA), model.predict(DATA), rtol=1e-6)
+
+
+def test_text_from_within_a_model_is_refused():
+    x = layers.Input((3,))
+    hidden = layers.Dense(2)(x)
+    with pytest.raises(ValueError, match="must be an Input of the model"):
+        slipstream.Model(x, layers.Hashing(num_bins=4)(hidden))
