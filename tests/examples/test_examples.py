@@ -92,7 +92,7 @@ def test_windows_of_days_end_where_the_forecast_begins():
 # What the docstrings and docs/examples.md state: the dataset, the pattern of the line, and the
 # range that other machines and versions may give.
 STATED = {
-    "image_cnn": ("mnist_5k", r"test accuracy: ([\d.]+)", 0.96, 1.0),
+    "image_cnn": ("mnist_5k", r"test accuracy: ([\d.]+)", 0.945, 1.0),
     "small_resnet": ("mnist_5k", r"test accuracy: ([\d.]+)", 0.96, 1.0),
     "text_lstm": ("movie_sentiment", r"test accuracy: ([\d.]+)", 0.75, 1.0),
     "text_transformer": ("movie_sentiment", r"test accuracy: ([\d.]+)", 0.75, 1.0),

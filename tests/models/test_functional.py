@@ -280,3 +280,14 @@ def test_damaged_configurations_are_refused():
     step["inbound_nodes"][0]["args"][0]["config"]["keras_history"] = ["nobody", 0, 0]
     with pytest.raises(ValueError, match="'nobody'"):
         models.model_from_json(json.dumps(config))
+
+
+def test_the_summary_shows_shapes_and_counts_every_call():
+    lines = []
+    branches(slipstream).summary(print_fn=lines.append, line_length=120)
+    text = "\n".join(lines)
+    assert "(None, 5)" in text
+    # shared: twice (4·5 multiply-adds, 5 additions, 5 relus)
+    shared = next(line for line in text.splitlines() if "shared" in line)
+    assert "100" in shared and "25" in shared
+    nested(slipstream).summary(print_fn=lines.append)

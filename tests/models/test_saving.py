@@ -262,3 +262,26 @@ def umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_safetensors_carry_weights_to_a_model_built_otherwise(tmp_path):
+    def build(first):
+        return Sequential([*first, layers.Dense(3), layers.PReLU(shared_axes=[1]), layers.Dense(2)])
+
+    one, two = build([layers.Input((4,))]), build([])
+    two(X[:1])
+    scalar = layers.Input((4,))
+    shifted = slipstream.Model(scalar, layers.Normalization(axis=None)(scalar))
+    shifted.layers[-1].adapt(X)
+    one.save_weights(tmp_path / "w.safetensors")
+    two.load_weights(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(two.predict(X), one.predict(X))
+    again = slipstream.Model(scalar, layers.Normalization(axis=None)(scalar))
+    shifted.save_weights(tmp_path / "s.safetensors")
+    again.load_weights(tmp_path / "s.safetensors")
+    np.testing.assert_array_equal(again.predict(X), shifted.predict(X))
+    with pytest.raises(ValueError, match="no weight"):
+        one.load_weights(tmp_path / "s.safetensors")
+    (tmp_path / "w.safetensors").write_bytes(b"\xff" * 40)
+    with pytest.raises(ValueError, match="damaged"):
+        one.load_weights(tmp_path / "w.safetensors")

@@ -359,7 +359,6 @@ class TestLaws:
         (lambda x: ops.image.map_coordinates(x, x, 1), "rows"),
         (lambda x: ops.image.affine_transform(x[..., None], x), "8"),
     ],
-    ids=str,
 )
 def test_errors_say_what_was_seen_and_wanted(x, call, message):
     with pytest.raises(ValueError, match=message):

@@ -27,9 +27,12 @@ class Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, library):
         self.library = library
+        self.racing = False
 
     def find_spec(self, name, path=None, target=None):
-        if name == "tensorflow" or self._target(name) is not None:
+        # Keras looks for a real TensorFlow itself; only the script is given a stand-in.
+        stand_in = name == "tensorflow" and self.racing
+        if stand_in or self._target(name) is not None:
             return importlib.util.spec_from_loader(name, self)
         return None
 
@@ -64,6 +67,7 @@ class Racer:
         """Take the place of `model.fit`: wait for orders, then leave."""
         self.model, self.x, self.y = model, x, y
         self.dropped = sorted({"callbacks"} & {k for k, v in arguments.items() if v})
+        sys.modules.pop("tensorflow", None)  # the script has it; Keras must not take it for real
         # What a race must hold equal, and what would only print.
         self.arguments = {**arguments, "callbacks": None, "shuffle": False, "verbose": 0}
         self.sample = first_rows(x, ROWS)
@@ -200,7 +204,8 @@ def main(library, target, folder, options):
         channel.flush()
 
     try:
-        sys.meta_path.insert(0, Alias(library))
+        alias = Alias(library)
+        sys.meta_path.insert(0, alias)
         keras = importlib.import_module(library)
         racer = Racer(folder, answer)
         keras.Model.raced_fit = keras.Model.fit
@@ -220,6 +225,7 @@ def main(library, target, folder, options):
         keras.Model.fit = fit
         sys.argv = [target]
         sys.path.insert(0, os.path.dirname(os.path.abspath(target)))
+        alias.racing = True
         runpy.run_path(target, run_name="__main__")
         answer(problem="the script ended without calling fit")
     except BaseException as error:

@@ -60,7 +60,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
 
 def load_model(
-    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True
+    filepath: Any,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """Read a model that `save_model`, or Keras 3, wrote.
 
@@ -68,6 +71,7 @@ def load_model(
         filepath: the ``.keras`` file.
         custom_objects: classes and functions of the user's, by the name the file gives them.
         compile: whether to compile it as it was, optimizer state included.
+        safe_mode: accepted for Keras' signature. Loading never runs code, whatever it says.
 
     Raises:
         FileNotFoundError: if there is no such file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import jax
@@ -10,54 +11,68 @@ import jax
 from slipstream.core import cost
 from slipstream.core.layer import Layer
 from slipstream.core.scope import Scope
-from slipstream.core.symbol import SymbolicTensor
+from slipstream.core.symbol import Node, is_symbolic, symbols_in
 
 
 def rows(model: Any) -> list[dict[str, Any]]:
     """A dictionary for each layer: name, class, output shape, parameters, FLOPs, bytes.
 
-    FLOPs are those of one example's forward pass, bytes those of the parameters and of one
-    example's output.
+    FLOPs are those of one example's forward pass, over all calls of the layer in the model; bytes
+    those of the parameters and of one example's output.
     """
+    calls = _calls(model)
     found = []
-    spec: Any = model.inputs[0] if hasattr(model, "_stack") and model.built else None
     for layer in model.layers:
-        output: Any = None
-        flops = 0.0
-        if spec is not None:
-            output = layer.compute_output_spec(spec)
-            flops = _flops(layer, spec)
-        elements = 0
-        if isinstance(output, SymbolicTensor) and None not in output.shape[1:]:
-            elements = 1
-            for size in output.shape[1:]:
-                elements *= size or 1
+        nodes = calls.get(id(layer), layer._nodes[-1:])
+        outputs = symbols_in(nodes[0].outputs) if nodes else []
+        shapes = [symbol.shape for symbol in outputs]
         found.append(
             {
                 "name": layer.name,
                 "class": type(layer).__name__,
-                "shape": getattr(output, "shape", "?"),
+                "shape": (shapes if len(shapes) > 1 else shapes[0]) if shapes else "?",
                 "params": layer.count_params(),
                 "trainable": sum(v.size for v in layer.trainable_variables),
-                "flops": flops,
-                "bytes": 4 * elements,
+                "flops": sum(_flops(layer, node) for node in nodes),
+                "bytes": 4 * sum(prod(size or 1 for size in shape[1:]) for shape in shapes),
             }
         )
-        spec = output if isinstance(output, SymbolicTensor) else None
     return found
 
 
-def _flops(layer: Layer, spec: SymbolicTensor) -> float:
-    """Floating-point operations of one example's forward pass."""
+def _calls(model: Any) -> dict[int, list[Node]]:
+    """The nodes of each layer of a functional model, by the layer's `id`."""
+    calls: dict[int, list[Node]] = {}
+    for node in () if model._whole is None else model._whole.nodes:
+        calls.setdefault(id(node.operation), []).append(node)
+    return calls
 
-    def run(values: list[Any], x: Any) -> Any:
+
+def _flops(layer: Layer, node: Node) -> float:
+    """Floating-point operations of one example's forward pass; text has none."""
+    symbols = symbols_in((node.args, node.kwargs))
+    if (
+        not symbols
+        or getattr(layer, "on_host", False)
+        or any(symbol.dtype == "string" for symbol in symbols)
+    ):
+        return 0.0
+
+    def run(values: list[Any], inputs: list[Any]) -> Any:
         scope = Scope(layer.variables, values, training=False)
+        places = {id(symbol): value for symbol, value in zip(symbols, inputs)}
+        args, kwargs = jax.tree.map(
+            lambda leaf: places[id(leaf)] if is_symbolic(leaf) else leaf, (node.args, node.kwargs)
+        )
         with scope.active():
-            return layer(x)
+            return layer(*args, **kwargs)
 
     values = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in layer.variables]
-    x = jax.ShapeDtypeStruct(tuple(1 if s is None else s for s in spec.shape), spec.dtype)
-    return cost.count(jax.make_jaxpr(run)(values, x)).flops
+    inputs = [
+        jax.ShapeDtypeStruct(tuple(1 if size is None else size for size in s.shape), s.dtype)
+        for s in symbols
+    ]
+    return cost.count(jax.make_jaxpr(run)(values, inputs)).flops
 
 
 def summary(

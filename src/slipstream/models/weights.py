@@ -210,13 +210,17 @@ def refuse(model: Any, shown: str, problems: list[str]) -> None:
 
 
 def _named(model: Any) -> dict[str, Any]:
-    """The model's variables by path; a number tells equal paths apart."""
+    """The model's weights by layer's place and own name; a number tells equal names apart."""
     named: dict[str, Any] = {}
-    for variable in model.variables:
-        name, number = variable.path, 1
-        while name in named:
-            name, number = f"{variable.path}_{number}", number + 1
-        named[name] = variable
+    for part in parts(model):
+        if part.path == "optimizer":
+            continue
+        for variable in part.owner.own_variables():
+            start = f"{part.path}/{variable.name}".lstrip("/")
+            name, number = start, 1
+            while name in named and named[name] is not variable:
+                name, number = f"{start}_{number}", number + 1
+            named[name] = variable
     return named
 
 
@@ -232,16 +236,15 @@ def _safetensors() -> Any:
 
 
 def write_safetensors(model: Any, path: Path) -> None:
-    """Write the model's weights by their paths, without the optimizer's state."""
+    """Write the model's weights by name, without the optimizer's state."""
     arrays = {
-        name: np.ascontiguousarray(np.asarray(variable.value))
-        for name, variable in _named(model).items()
+        name: np.asarray(variable.value, order="C") for name, variable in _named(model).items()
     }
     _safetensors().save_file(arrays, path, metadata={"format": "np"})
 
 
 def read_safetensors(model: Any, path: Path, shown: str, skip_mismatch: bool = False) -> None:
-    """Read weights by their paths; all or none, unless `skip_mismatch`.
+    """Read weights by name; all or none, unless `skip_mismatch`.
 
     Raises:
         ValueError: if the file is damaged, or a weight is missing or of another shape.
