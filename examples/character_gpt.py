@@ -12,7 +12,7 @@ import numpy as np
 from slipstream import datasets
 from slipstream.layers import TextVectorization
 from slipstream.losses import SparseCategoricalCrossentropy
-from slipstream.models.causal_lm import CausalLM
+from slipstream.models import CausalLM
 from slipstream.optimizers import AdamW
 from slipstream.optimizers.schedules import CosineDecay
 from slipstream.utils import set_random_seed

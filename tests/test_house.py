@@ -36,6 +36,9 @@ FACES = {
     "preprocessing",
     "random",
     "saving",
+    "tree",
+    "dtype_policies",
+    "legacy",
     "utils",
 }
 

@@ -11,16 +11,29 @@ __version__ = "0.1.0"
 
 # Names that are here because Keras has them here: attribute -> module that defines it.
 _TOP = {
+    "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
+    "Function": "models.function",
+    "Initializer": "initializers",
     "Input": "layers",
+    "InputSpec": "layers",
+    "KerasTensor": "core.symbol",
     "Layer": "layers",
     "Loss": "losses",
     "Metric": "metrics",
     "Model": "models",
+    "Operation": "core.custom_operation",
     "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "RematScope": "core.contexts",
     "Sequential": "models",
-    "Variable": "core.variable",
-    "DTypePolicy": "core.policy",
+    "StatelessScope": "core.stateless",
+    "SymbolicScope": "core.stateless",
     "SymbolicTensor": "core.symbol",
+    "Variable": "core.variable",
+    "device": "core.contexts",
+    "name_scope": "core.contexts",
+    "remat": "core.contexts",
 }
 _MODULES = frozenset(
     [
@@ -30,8 +43,10 @@ _MODULES = frozenset(
         "config",
         "constraints",
         "datasets",
+        "dtype_policies",
         "initializers",
         "layers",
+        "legacy",
         "losses",
         "metrics",
         "mixed_precision",
@@ -42,9 +57,15 @@ _MODULES = frozenset(
         "random",
         "regularizers",
         "saving",
+        "tree",
         "utils",
     ]
 )
+
+
+def version() -> str:
+    """The version of Slipstream."""
+    return __version__
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from slipstream.training.callbacks.lambda_callback import LambdaCallback
 from slipstream.training.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from slipstream.training.callbacks.model_checkpoint import ModelCheckpoint
 from slipstream.training.callbacks.monitor import MonitorCallback
+from slipstream.training.callbacks.orbax import OrbaxCheckpoint
 from slipstream.training.callbacks.remote import RemoteMonitor
 from slipstream.training.callbacks.tensorboard import TensorBoard
 from slipstream.training.callbacks.terminate import TerminateOnNaN
@@ -26,6 +27,7 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "MonitorCallback",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",

@@ -10,10 +10,14 @@ from slipstream.core.config import (
     epsilon,
     floatx,
     image_data_format,
+    max_epochs,
+    max_steps_per_epoch,
     set_check_data,
     set_epsilon,
     set_floatx,
     set_image_data_format,
+    set_max_epochs,
+    set_max_steps_per_epoch,
 )
 from slipstream.core.policy import dtype_policy, set_dtype_policy
 from slipstream.utils.settings import (
@@ -41,12 +45,16 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_nnx_enabled",
     "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
     "set_backend",
     "set_check_data",
     "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
 ]
 
 _flags: dict[str, bool | None] = {"traceback_filtering": True, "flash_attention": None}

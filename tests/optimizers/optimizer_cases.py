@@ -45,6 +45,8 @@ RULES = [
     ("Muon", {"learning_rate": 0.05, "weight_decay": 0.1, "adam_weight_decay": 0.2}),
     ("Muon", {"learning_rate": 0.05, "rms_rate": None, "nesterov": False, "adam_lr_ratio": 0.5}),
     ("Muon", {"learning_rate": 0.05, "exclude_layers": ["^ker"], "ns_steps": 3}),
+    ("ScheduleFreeAdamW", {"learning_rate": 0.05}),
+    ("ScheduleFreeAdamW", {"learning_rate": 0.05, "warmup_steps": 4, "weight_decay": 0.1}),
 ]
 
 OPTIONS = [

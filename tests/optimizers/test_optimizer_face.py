@@ -25,7 +25,11 @@ from slipstream.core.variable import Variable
 from slipstream.optimizers import SGD, Adam, AdamW, Ftrl, Lion, Optimizer
 
 NAMES = [n for n in optimizers.__all__ if n[0].isupper() and hasattr(keras.optimizers, n)]
-RULE_NAMES = [name for name in NAMES if name not in ("Optimizer", "LossScaleOptimizer")]
+RULE_NAMES = [
+    name
+    for name in NAMES
+    if name not in ("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap")
+]
 ONE = np.ones((), "float32")
 
 

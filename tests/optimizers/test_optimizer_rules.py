@@ -29,7 +29,8 @@ def test_weights_and_state_follow_keras(case):
         optimizer.apply(grads, weights)
     apply_keras(reference, expected, gradients(STEPS))
     # Newton-Schulz steps enlarge the rounding of small singular values.
-    tolerance = 1e-4 if case[0] == "Muon" else 1e-6
+    # What a schedule-free rule divides by starts from the squares of one gradient.
+    tolerance = {"Muon": 1e-4, "ScheduleFreeAdamW": 4e-6}.get(case[0], 1e-6)
     for got, wanted in zip(weights, expected):
         scale = np.abs(plain(wanted)).max()
         np.testing.assert_allclose(plain(got), plain(wanted), rtol=0, atol=tolerance * scale)

@@ -8,7 +8,7 @@ import pytest
 import slipstream
 from slipstream import layers, losses, optimizers
 from slipstream.models import Model, Sequential
-from slipstream.training import loop
+from slipstream.training import passes
 from slipstream.utils import PyDataset, set_random_seed
 
 ROWS = 70  # the last batch of 16 has 6 rows
@@ -143,9 +143,9 @@ def test_chunks_equal_single_steps_bit_for_bit(optimizer, data, monkeypatch):
             if change == "each batch":
                 arguments["callbacks"] = [stop_each_batch()]
             else:
-                patch.setattr(loop.Pacer, "next", lambda self, remaining: min(2, remaining))
+                patch.setattr(passes.Pacer, "next", lambda self, remaining: min(2, remaining))
                 arguments["callbacks"] = [slipstream.callbacks.Callback()]
-                patch.setattr(loop.Pass, "at_once", lambda self, epochs: 1)
+                patch.setattr(passes.Pass, "at_once", lambda self, epochs: 1)
             other, other_history = fitted(slipstream, *data, compiled=compiled, **arguments)
         assert other_history == history
         for a, b in zip(model.get_weights(), other.get_weights()):

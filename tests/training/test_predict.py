@@ -107,7 +107,7 @@ def test_ten_thousand_calls_leak_nothing(model):
 def test_few_programs_serve_all_sizes(model, rng):
     for rows in range(1, 130):
         model.predict(rng.normal(size=(rows, 3)).astype("f"), batch_size=128)
-    sizes = model._session.predict._cache_size()
+    sizes = model._session.predict.program._cache_size()
     assert sizes <= 30
 
 

@@ -1,6 +1,9 @@
 """A second process takes its programs from disk, and only where they are the right ones."""
 
 import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,3 +118,30 @@ def test_switched_off(cache, monkeypatch, tmp_path):
     train()
     assert list(tmp_path.iterdir()) == []
     assert slipstream.config.cache_dir().name == "slipstream"
+
+
+SCRIPT = """
+import numpy as np
+from slipstream.layers import LSTM, Dense
+from slipstream.models import Sequential
+from slipstream.utils import set_random_seed
+set_random_seed(0)
+model = Sequential([LSTM(3), Dense(1)])
+model.compile("adam", "mse")
+x = np.ones((8, 4, 2), "f")
+print(model.fit(x, x[:, 0, :1], epochs=2, batch_size=4, verbose=0).history["loss"])
+"""
+
+
+def test_a_program_found_in_the_compile_cache_is_not_kept_without_its_functions(tmp_path):
+    def run():
+        environment = {**os.environ, "SLIPSTREAM_CACHE": str(tmp_path)}
+        command = [sys.executable, "-c", SCRIPT]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = run()
+    shutil.rmtree(tmp_path / "programs")
+    assert run() == first
+    assert run() == first

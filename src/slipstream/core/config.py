@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 _FLOATS = ("bfloat16", "float16", "float32", "float64")
@@ -11,6 +12,9 @@ _settings: dict[str, object] = {
     "epsilon": 1e-7,
     "image_data_format": "channels_last",
     "check_data": True,
+    "interactive": True,
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
 }
 
 
@@ -56,6 +60,57 @@ def set_image_data_format(data_format: str) -> None:
             f"image_data_format must be 'channels_last' or 'channels_first'; got {data_format!r}."
         )
     _settings["image_data_format"] = data_format
+
+
+def interactive() -> bool:
+    """Whether progress goes to the terminal; else it goes to the log."""
+    return bool(_settings["interactive"])
+
+
+def set_interactive(value: bool) -> None:
+    """Send progress to the terminal, or to the log."""
+    _settings["interactive"] = bool(value)
+
+
+def max_epochs() -> int | None:
+    """The last epoch that any `fit` may run, or None."""
+    return _settings["max_epochs"]  # type: ignore[return-value]
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Let no `fit` run more epochs than this; None for no limit. For quick trials of a script."""
+    _settings["max_epochs"] = max_epochs
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most batches that an epoch, an evaluation or a prediction may take, or None."""
+    return _settings["max_steps_per_epoch"]  # type: ignore[return-value]
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Let no epoch, evaluation or prediction take more batches than this; None for no limit."""
+    _settings["max_steps_per_epoch"] = max_steps_per_epoch
+
+
+def cap_epochs(epochs: int) -> int:
+    """`epochs` or, with a warning, the fewer that `set_max_epochs` allows."""
+    most = max_epochs()
+    if most and most < epochs:
+        warnings.warn(f"set_max_epochs({most}) limits the {epochs} epochs.", stacklevel=4)
+        return most
+    return epochs
+
+
+def cap_steps(steps: int | None, known: int | None) -> int | None:
+    """`steps`, the batches asked for, or the fewer that `set_max_steps_per_epoch` allows.
+
+    Args:
+        steps: batches asked for; None for all.
+        known: how many there are, if that is known.
+    """
+    most = max_steps_per_epoch()
+    wanted = known if steps is None else steps
+    return most if most and (wanted is None or most < wanted) else steps
 
 
 def cache_dir() -> Path:

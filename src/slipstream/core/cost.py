@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ class Cost(NamedTuple):
     flops: float
     convolutions: int
 
+
+# Costs of operations that say their own, by the primitive's name; they are given the equation.
+RULES: dict[str, Callable[[Any], Cost]] = {}
 
 _FREE = frozenset(
     [
@@ -47,7 +51,10 @@ def count(jaxpr: Any) -> Cost:
     for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
         name, parameters = equation.primitive.name, equation.params
         output: Any = equation.outvars[0].aval if equation.outvars else None
-        if name == "dot_general":
+        if name in RULES:
+            own = RULES[name](equation)
+            flops, convolutions = flops + own.flops, convolutions + own.convolutions
+        elif name == "dot_general":
             (contracted, _), _ = parameters["dimension_numbers"]
             left = equation.invars[0].aval.shape
             flops += 2.0 * prod(output.shape) * prod(left[axis] for axis in contracted)

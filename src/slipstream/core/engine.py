@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 
+import slipstream
 from slipstream.core import config
 
 
@@ -25,7 +26,8 @@ def enable_cache() -> None:
     chosen = jax.config.values["jax_compilation_cache_dir"]
     if not cache_enabled() or chosen:
         return
-    directory = config.cache_dir() / "xla"
+    # One directory a release: a program found cached cannot be kept in the store of programs.
+    directory = config.cache_dir() / "xla" / slipstream.__version__
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -33,6 +35,29 @@ def enable_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def compile_lowered(lowered: Any) -> tuple[Any, bool]:
+    """The compiled program, and whether it was compiled just now, not found in the cache.
+
+    A program out of the cache runs, but what XLA's CPU compiler serializes of it lacks its
+    functions, so it must not be kept anywhere else.
+    """
+    before = _cache_hits()[0]
+    program = lowered.compile()
+    return program, _cache_hits()[0] == before
+
+
+@cache
+def _cache_hits() -> list[int]:
+    """One number: how many programs came out of the cache since the first call."""
+    hits = [0]
+
+    def count(event: str, **_: Any) -> None:
+        hits[0] += event == "/jax/compilation_cache/cache_hits"
+
+    jax.monitoring.register_event_listener(count)
+    return hits
 
 
 def compiler_options(seconds: float) -> dict[str, Any]:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
-from functools import wraps
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from slipstream.core import masks, registry
-from slipstream.core.input_spec import InputSpec
+from slipstream.core.input_spec import check_inputs
+from slipstream.core.layer_building import inside, names_to, remembering
+from slipstream.core.layer_call import run, run_stateless, to_array
+from slipstream.core.layer_config import Configured
+from slipstream.core.layer_shapes import (
+    build_for,
+    output_spec,
+    told_output_shape,
+    traced_output_shape,
+)
 from slipstream.core.names import auto_name, snake_case
 from slipstream.core.policy import DTypePolicy, get_policy
-from slipstream.core.random import key_from
-from slipstream.core.scope import Scope, current_scope
-from slipstream.core.signature import accepted, arrays_of, as_shape, is_shape
-from slipstream.core.symbol import Node, SymbolicTensor, infer, symbols_in
+from slipstream.core.scope import current_scope
+from slipstream.core.signature import as_shape
+from slipstream.core.symbol import Node, symbols_in
 from slipstream.core.variable import Variable
 
-F = TypeVar("F")
 
-_UNTRACKED = frozenset({"_init_arguments", "_nodes"})
-
-# Names of the layers being called or built now, outermost first: a variable's path.
-_path: ContextVar[tuple[str, ...]] = ContextVar("slipstream_path", default=())
-
-
-class Layer:
+class Layer(Configured):
     """A part of a network: variables, and a function of them and of its input.
 
     Subclasses create variables in `build` (or `__init__`) with `add_weight` and compute in `call`.
@@ -54,9 +52,8 @@ class Layer:
     """
 
     per_example = False
-    _untracked: frozenset[str] = frozenset()
     _nodes: list[Node]
-    input_spec: InputSpec | None = None
+    input_spec: Any = None  # an `InputSpec`, or one for each input
     supports_masking = False
     keeps_dtype = False  # whether whole numbers stay whole; else outputs have the compute type
 
@@ -67,7 +64,7 @@ class Layer:
         if "compute_mask" in vars(cls) and "supports_masking" not in vars(cls):
             cls.supports_masking = True
         if "build" in vars(cls) and not hasattr(cls.build, "says_when_built"):
-            cls.build = _building(cls.build)  # type: ignore[method-assign]
+            cls.build = remembering(cls.build)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         self = super().__new__(cls)
@@ -147,168 +144,47 @@ class Layer:
             autocast=autocast,
             aggregation=aggregation,
             name=name,
-            path="/".join((*self._names(), name)),
+            path="/".join((*names_to(self.name), name)),
         )
         variable.regularizer = registry.resolve("regularizer", regularizer)
         variable.constraint = registry.resolve("constraint", constraint)
         variable.overwrite_with_gradient = overwrite_with_gradient
         return variable
 
-    def _names(self) -> tuple[str, ...]:
-        names = _path.get()
-        return names if names and names[-1] == self.name else (*names, self.name)
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable; `add_weight` under another name."""
+        return self.add_weight(
+            shape,
+            initializer,
+            dtype,
+            trainable,
+            autocast,
+            regularizer,
+            constraint,
+            name=name,
+        )
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        names = self._names()
+        names = names_to(self.name)
         self._path = "/".join(names)
-        token = _path.set(names)
-        try:
+        with inside(names):
             yield
-        finally:
-            _path.reset(token)
 
     @property
     def path(self) -> str:
         """Names of the enclosing layers and of this one, joined by slashes."""
         return self._path
-
-    def _children(self) -> Iterator[Variable | Layer]:
-        """Variables and layers held directly, in the order in which they were set."""
-        for _, value in self.attributes():
-            yield from held(value)
-
-    def attributes(self) -> Iterator[tuple[str, Any]]:
-        """The attributes in which variables, layers and metrics are looked for."""
-        for name, value in vars(self).items():
-            if name not in self._untracked and name not in _UNTRACKED:
-                yield name, value
-
-    @property
-    def _layers(self) -> list[Layer]:
-        return _unique(child for child in self._children() if isinstance(child, Layer))
-
-    def _flatten_layers(self) -> list[Layer]:
-        """This layer and all layers inside it, outermost first, each once."""
-        found: dict[int, Layer] = {}
-
-        def visit(layer: Layer) -> None:
-            if id(layer) not in found:
-                found[id(layer)] = layer
-                for child in layer._layers:
-                    visit(child)
-
-        visit(self)
-        return list(found.values())
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All variables, this layer's own before those of the layers inside it."""
-        found = []
-        for layer in self._flatten_layers():
-            found += layer.own_variables(transient=True)
-        return _unique(found)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All variables, trainable or not, but for the states of stateful layers."""
-        return [variable for variable in self.variables if not variable.transient]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The variables that optimizers update."""
-        found = []
-        for layer in self._flatten_layers():
-            if layer._trainable:
-                found += [
-                    v
-                    for v in layer._children()
-                    if isinstance(v, Variable) and v.declared_trainable and v.trainable
-                ]
-        return _unique(found)
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The variables that optimizers leave alone."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trained]
-
-    trainable_weights = trainable_variables
-    non_trainable_weights = non_trainable_variables
-
-    @property
-    def trainable(self) -> bool:
-        """Whether optimizers update this layer; setting it reaches the layers inside."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._flatten_layers():
-            layer._trainable = bool(value)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Values of `weights` as NumPy arrays that are the caller's own."""
-        return [np.array(variable.value) for variable in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Set the values of `weights`, in the order of `get_weights`; all or none.
-
-        Raises:
-            ValueError: if the number or the shape of the arrays differs.
-        """
-        variables, arrays = self.weights, [np.asarray(value) for value in weights]
-        if len(arrays) != len(variables):
-            raise ValueError(
-                f"Layer {self.path!r} has {len(variables)} weights; set_weights got "
-                f"{len(arrays)} arrays."
-                + ("" if self.built else " The layer is not built yet: call it on data first.")
-            )
-        for variable, value in zip(variables, arrays):
-            if value.shape != variable.shape:
-                raise ValueError(
-                    f"Weight {variable.path!r} has shape {variable.shape}; set_weights got an "
-                    f"array of shape {value.shape} for it."
-                )
-        for variable, value in zip(variables, arrays):
-            variable.assign(value)
-
-    def own_variables(self, transient: bool = False) -> list[Variable]:
-        """The variables held directly, trainable ones first: the order in which they are saved."""
-        own = [
-            child
-            for child in self._children()
-            if isinstance(child, Variable) and (transient or not child.transient)
-        ]
-        return sorted(own, key=lambda variable: not variable.declared_trainable)
-
-    def numbered_variables(self) -> list[Variable] | None:
-        """What files hold of the layer itself, one entry each; None if it stores in its own way."""
-        plain = type(self).save_own_variables is Layer.save_own_variables
-        return self.own_variables() if plain else None
-
-    def save_own_variables(self, store: Any) -> None:
-        """Put the layer's own variables into a mapping of arrays. Subclasses may override it."""
-        for index, variable in enumerate(self.own_variables()):
-            store[str(index)] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Take the variables from such a mapping. Subclasses may override it.
-
-        Raises:
-            ValueError: if their number differs.
-        """
-        variables = self.own_variables()
-        if len(store) != len(variables):
-            raise ValueError(
-                f"Layer {self.path!r} has {len(variables)} variables of its own, but the file "
-                f"holds {len(store)}. Build it as it was when it was saved."
-            )
-        for index, variable in enumerate(variables):
-            variable.assign(np.asarray(store[str(index)]))
-
-    def count_params(self) -> int:
-        """Number of elements of all weights."""
-        return sum(variable.size for variable in self.weights)
 
     # ---- types -------------------------------------------------------------------------------
 
@@ -323,6 +199,11 @@ class Layer:
     def compute_dtype(self) -> str:
         """Type in which the layer computes."""
         return self.dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """Type to which float inputs are turned: `compute_dtype`."""
+        return self.compute_dtype
 
     # ---- losses ------------------------------------------------------------------------------
 
@@ -387,65 +268,37 @@ class Layer:
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Shape of the output for inputs of the given shapes, batch axis included."""
-        specs = jax.tree.map(
-            lambda shape: SymbolicTensor(shape, self.compute_dtype),
-            (args, kwargs),
-            is_leaf=is_shape,
-        )
-        kwargs = {name.removesuffix("_shape"): spec for name, spec in specs[1].items()}
-        outputs = self.compute_output_spec(*specs[0], **kwargs)
-        return jax.tree.map(lambda spec: spec.shape, outputs)
+        return traced_output_shape(self, args, kwargs)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs for symbolic inputs, building the layer if need be."""
         self._maybe_build(args, kwargs)
-        known = self._known_output_shape(args, kwargs)
-        if known is not None:
-            given = jnp.dtype(jax.tree.leaves(args)[0].dtype)
-            floats = jnp.issubdtype(given, jnp.floating) or not self.keeps_dtype
-            dtype = self.compute_dtype if floats else given
-            return jax.tree.map(lambda shape: SymbolicTensor(shape, dtype), known, is_leaf=is_shape)
-
-        def run(*args: Any, **kwargs: Any) -> Any:
-            scope = Scope(training=False, key=key_from(0), dry=True)
-            with scope.active():
-                return self._run(*jax.tree.map(self._to_array, (args, kwargs)))
-
-        return infer(run, *args, **kwargs)
+        return output_spec(self, args, kwargs)
 
     def _known_output_shape(self, args: tuple, kwargs: dict) -> Any:
         """What the layer's own `compute_output_shape` says, or None if it has none."""
-        compute = type(self).compute_output_shape
-        if compute is Layer.compute_output_shape:
-            return None
-        shapes = self._shapes(args, kwargs)
-        parameters = inspect.signature(compute).parameters
-        wanted = list(parameters)[1:]
-        if len(wanted) == 1:
-            return self.compute_output_shape(next(iter(shapes.values())))
-        named = {name: shapes[name] for name in wanted if name in shapes}
-        needed = [name for name in wanted if parameters[name].default is inspect.Parameter.empty]
-        return self.compute_output_shape(**named) if set(needed) <= set(named) else None
-
-    def _shapes(self, args: tuple, kwargs: dict) -> dict[str, Any]:
-        """Shapes of the arguments that hold arrays, by name: ``{"query_shape": …}``."""
-        return {
-            f"{name}_shape": jax.tree.map(lambda leaf: tuple(leaf.shape), value)
-            for name, value in arrays_of(type(self).call, args, kwargs).items()
-        }
+        return told_output_shape(self, Layer.compute_output_shape, args, kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer on arrays, or on symbolic tensors to extend a graph."""
         with self._named():
             if symbols_in((args, kwargs)):
                 self._check(args)
-                outputs = self.compute_output_spec(*args, **kwargs)
-                Node(self, args, kwargs, outputs)
-                return outputs
-            args = jax.tree.map(self._to_array, args)
+                return self.symbolic_call(*args, **kwargs)
+            args = jax.tree.map(partial(to_array, self), args)
             self._maybe_build(args, kwargs)
             self._check(args)
-            return self._run(args, kwargs)
+            return run(self, args, kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Extend the graph of the symbolic tensors among the arguments."""
+        outputs = self.compute_output_spec(*args, **kwargs)
+        Node(self, args, kwargs, outputs)
+        return outputs
+
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """`layer_call` itself, as in Keras outside of a ``RematScope``, which is not here."""
+        return layer_call
 
     def stateless_call(
         self,
@@ -465,190 +318,21 @@ class Layer:
         Returns:
             The outputs and the new values of the non-trainable variables, then the losses.
         """
-        others = self.non_trainable_variables
-        outer = current_scope()
-        scope = Scope(
-            [*self.trainable_variables, *others],
-            [*trainable_variables, *non_trainable_variables],
-            key=None if outer is None else outer.key,
-            ordinals=None if outer is None else outer.ordinals,
+        outputs, new, losses = run_stateless(
+            self, trainable_variables, non_trainable_variables, args, kwargs
         )
-        with scope.active():
-            outputs = self(*args, **kwargs)
-            losses = self.losses
-        if outer is not None:
-            outer.losses, outer.regularized = losses, True
-            outer.draws = scope.draws
-        new = scope.read(others)
         return (outputs, new, losses) if return_losses else (outputs, new)
-
-    def _run(self, args: tuple, kwargs: dict) -> Any:
-        """`call` with mode, mask and precision in place."""
-        accepts = accepted(type(self).call)
-        scope = current_scope()
-        own = scope is None
-        if scope is None:
-            self._losses = []
-            scope = Scope()
-        outer = (scope.training, scope.autocast)
-        training = (
-            kwargs.pop("training", None) if "training" not in accepts else (kwargs.get("training"))
-        )
-        if training is None:
-            training = scope.training
-        scope.training = training
-        if "training" in accepts:
-            kwargs = {**kwargs, "training": bool(training)}
-        kwargs = masks.fill_in(type(self).call, args, kwargs)
-        scope.autocast = self.compute_dtype if self.autocast else None
-        try:
-            with scope.active() if own else nullcontext():
-                outputs = self.call(*args, **kwargs)
-                if self.activity_regularizer is not None:
-                    for output in jax.tree.leaves(outputs):
-                        self.add_loss(self.activity_regularizer(output) / max(output.shape[0], 1))
-            if own:
-                self._losses = scope.losses
-        except Exception as error:
-            self._locate(error, args)
-            raise
-        finally:
-            scope.training, scope.autocast = outer
-        self._pass_mask(args, outputs)
-        return outputs
 
     def _pass_mask(self, args: tuple, outputs: Any) -> None:
         masks.pass_on(self, args, outputs)
 
-    def _locate(self, error: Exception, args: tuple) -> None:
-        """Say in the innermost layer where an error arose."""
-        if not any(note.startswith("In layer ") for note in getattr(error, "__notes__", ())):
-            shapes = [getattr(leaf, "shape", leaf) for leaf in jax.tree.leaves(args)]
-            error.add_note(
-                f"In layer {self.path!r} ({type(self).__name__}), called with "
-                + (f"shapes {shapes}." if len(shapes) != 1 else f"shape {shapes[0]}.")
-            )
-
-    def _to_array(self, value: Any) -> Any:
-        """Arrays as the layer computes on them; floats in its compute type."""
-        if isinstance(value, Variable):
-            value = value.value
-        # Python's own True and False are options, not data.
-        if isinstance(value, bool) or not isinstance(
-            value, (np.ndarray, jax.Array, np.generic, int, float)
-        ):
-            return value
-        array = jnp.asarray(value)
-        if self.autocast and jnp.issubdtype(array.dtype, jnp.floating):
-            array = array.astype(self.compute_dtype)
-        return array
-
     def _check(self, args: tuple) -> None:
         if self.input_spec is not None and args:
-            for leaf in jax.tree.leaves(args[0]):
-                self.input_spec.check(self, leaf)
+            check_inputs(self, self.input_spec, args[0])
 
     def _maybe_build(self, args: tuple, kwargs: dict) -> None:
-        if self.built:
-            return
-        shapes = self._shapes(args, kwargs)
-        parameters = accepted(type(self).build)
-        if len(parameters) <= 1:
-            named = dict(zip(parameters, shapes.values()))
-        else:
-            named = {name: shapes[name] for name in parameters if name in shapes}
-        with self._named():
-            self.build(**named)
-
-    # ---- configuration -----------------------------------------------------------------------
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal layer, weights apart.
-
-        A subclass with arguments of its own extends this dictionary; where it does not, the
-        arguments it was called with are used, so they must be serializable.
-        """
-        config: dict[str, Any] = {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": registry.serialize(self.dtype_policy),
-        }
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = registry.serialize(self.activity_regularizer)
-        own = type(self).__init__
-        if own is not Layer.__init__ and type(self).get_config is Layer.get_config:
-            args, kwargs = self._init_arguments  # type: ignore[attr-defined]
-            bound = inspect.signature(own).bind_partial(self, *args, **kwargs).arguments
-            for name, value in list(bound.items())[1:]:
-                config.update(value if name == "kwargs" else {name: value})
-        return config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """The layer that `get_config` described."""
-        config = dict(config)
-        if config.pop("quantization_config", None) is not None:
-            raise ValueError(
-                f"Layer {config.get('name')!r} was saved quantized, which is not supported. Save "
-                "the model before quantizing it."
-            )
-        return cls(**config)
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """Shapes the layer was built for, or None if it has nothing to build."""
-        if not self._build_shapes or type(self).build is Layer.build:
-            return None
-        shapes = dict(self._build_shapes)
-        if len(accepted(type(self).build)) == 1:
-            return {"input_shape": next(iter(shapes.values()))}
-        return {"shapes_dict": shapes}
-
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Build for the shapes that `get_build_config` gave."""
         if not self.built:
-            config = {key: value for key, value in config.items() if value is not None}
-            if not config:
-                return
-            shapes = jax.tree.map(tuple, config.get("shapes_dict", config), is_leaf=is_shape)
-            if set(shapes) == {"input_shape"}:  # as Keras calls the first argument of any build
-                shapes = {accepted(type(self).build)[0]: shapes["input_shape"]}
-            self.build(**shapes)
+            build_for(self, args, kwargs)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def _building(build: Any) -> Any:
-    """A layer's `build` that also remembers that, and for which shapes, it was built."""
-
-    @wraps(build)
-    def building(self: Layer, *args: Any, **kwargs: Any) -> None:
-        with self._named():
-            build(self, *args, **kwargs)
-        bound = inspect.signature(build).bind(self, *args, **kwargs).arguments
-        self._build_shapes = dict(list(bound.items())[1:])
-        self.built = True
-
-    return building
-
-
-def says_when_built(build: F) -> F:
-    """Mark a `build` that sets `built` by itself."""
-    build.says_when_built = True  # type: ignore[attr-defined]
-    return build
-
-
-def held(value: Any) -> Iterator[Variable | Layer]:
-    """Variables and layers in a value of an attribute: itself, or in lists and dictionaries."""
-    if isinstance(value, (Variable, Layer)):
-        yield value
-    elif isinstance(value, (list, tuple, set)):
-        for item in value:
-            yield from held(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from held(item)
-
-
-def _unique(items: Iterable[Any]) -> list[Any]:
-    return list({id(item): item for item in items}.values())

@@ -18,7 +18,7 @@ import numpy as np
 
 from slipstream.core import registry
 from slipstream.core.names import auto_name, camel_case, snake_case
-from slipstream.core.symbol import Node, SymbolicTensor, infer, symbols_in
+from slipstream.core.symbol import Node, SymbolicTensor, infer_operation, symbols_in
 from slipstream.core.variable import Variable
 
 Array: TypeAlias = Any  # an array, a variable, a number or a list of numbers, or a symbol
@@ -45,9 +45,13 @@ class Operation:
     def __call__(self, *arrays: Any, **named: Any) -> Any:
         if not symbols_in((arrays, named)):
             return self.compute(*arrays, **named)
-        outputs = infer(self.compute, *arrays, **named)
+        outputs = self.infer(*arrays, **named)
         Node(self, arrays, named, outputs)
         return outputs
+
+    def infer(self, *arrays: Any, **named: Any) -> Any:
+        """Symbolic results for symbolic tensors."""
+        return infer_operation(self.compute, arrays, named, self.options)
 
     def compute(self, *arrays: Any, **named: Any) -> Any:
         """The result for arrays."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from slipstream.core import config
+from slipstream.core import config, registry
 from slipstream.core.registry import register
 
 _global: DTypePolicy | None = None
@@ -38,6 +38,17 @@ class DTypePolicy:
                 "'mixed_bfloat16' or 'mixed_float16'."
             )
         self.name = name
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: nothing is quantized."""
+
+    def convert_input(self, x: Any, autocast: bool, dtype: Any) -> Any:
+        """`x` in another type if it is an array of floats and `autocast` is on."""
+        floats = hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)
+        if not (autocast and floats):
+            return x
+        return x.astype(dtype) if hasattr(x, "astype") else jnp.asarray(x, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal policy."""
@@ -84,7 +95,9 @@ def get_policy(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
-        return DTypePolicy.from_config(identifier.get("config", identifier))
+        if "class_name" in identifier:
+            return registry.deserialize(identifier, kind="policy")
+        return DTypePolicy.from_config(identifier)
     if isinstance(identifier, str):
         return DTypePolicy(identifier)
     return DTypePolicy(jnp.dtype(identifier).name)

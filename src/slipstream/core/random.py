@@ -15,6 +15,9 @@ dropout and augmentation, not for cryptography.
 from __future__ import annotations
 
 import random as python_random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -26,6 +29,10 @@ from slipstream.core.names import auto_name
 from slipstream.core.scope import current_scope
 
 _host = np.random.default_rng()
+_passes = _host.spawn(1)[0]  # of its own, so that what else was drawn makes no difference
+
+# Told when a program that was given no key wants one.
+_told: ContextVar[Callable[[], None] | None] = ContextVar("slipstream_keyless", default=None)
 
 
 def set_random_seed(seed: int) -> None:
@@ -34,12 +41,13 @@ def set_random_seed(seed: int) -> None:
     Raises:
         ValueError: if `seed` is not a whole number of at least 0.
     """
-    global _host
+    global _host, _passes
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"A random seed is a whole number of at least 0; got {seed!r}.")
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
     _host = np.random.default_rng(int(seed))
+    _passes = _host.spawn(1)[0]
 
 
 def host_generator(seed: int | None = None) -> np.random.Generator:
@@ -50,6 +58,11 @@ def host_generator(seed: int | None = None) -> np.random.Generator:
 def draw_seed() -> int:
     """A new 32-bit seed from the process' own generator."""
     return int(_host.integers(0, 2**32, dtype=np.uint32))
+
+
+def draw_pass_seed() -> int:
+    """A new 32-bit seed for one pass over data outside of training."""
+    return int(_passes.integers(0, 2**32, dtype=np.uint32))
 
 
 def key_from(seed: Any) -> Any:
@@ -120,6 +133,66 @@ def _counter(shape: tuple[int, ...]) -> Any:
     return jax.lax.iota(jnp.uint32, size).reshape(shape)
 
 
+@contextmanager
+def keyless(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` whenever a draw finds no key, in the block: a program is traced without one."""
+    token = _told.set(tell)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def _run_key() -> Any:
+    """The key of the running program's step; None outside of any."""
+    scope = current_scope()
+    if scope is None:
+        return None
+    tell = _told.get()
+    if scope.key is None and tell is not None:
+        tell()
+        return key_from(0)  # what is traced now will not be run
+    return scope.key
+
+
+@contextmanager
+def at_step(place: Any) -> Iterator[None]:
+    """Draws in the block differ from those at other places of a loop that is traced once."""
+    scope = current_scope()
+    if scope is None:
+        yield
+        return
+    outer = scope.places
+    scope.places = (*outer, place)
+    try:
+        yield
+    finally:
+        scope.places = outer
+
+
+@contextmanager
+def over_steps() -> Iterator[None]:
+    """Draws in the block are the same at all places of the innermost loop."""
+    scope = current_scope()
+    if scope is None:
+        yield
+        return
+    outer = scope.places
+    scope.places = outer[:-1]
+    try:
+        yield
+    finally:
+        scope.places = outer
+
+
+def _here(key: Any) -> Any:
+    """The key, folded with the places of the loops around."""
+    scope = current_scope()
+    for place in () if scope is None else scope.places:
+        key = jax.random.fold_in(key, place)
+    return key
+
+
 def layer_key(layer: Any, seed: Any = None) -> Any:
     """The key for one draw by `layer` in this step.
 
@@ -133,13 +206,13 @@ def layer_key(layer: Any, seed: Any = None) -> Any:
     """
     if isinstance(seed, SeedGenerator):
         return seed.key()
-    scope = current_scope()
-    if scope is None or scope.key is None:
-        return key_from(draw_seed())
+    scope, key = current_scope(), _run_key()
+    if scope is None or key is None:
+        return _here(key_from(draw_seed()))
     place = scope.ordinals.get(id(layer), 0) if seed is None else int(seed) % 2**31
     draw = scope.draws.get(id(layer), 0)
     scope.draws[id(layer)] = draw + 1
-    return jax.random.fold_in(jax.random.fold_in(scope.key, place), draw)
+    return _here(jax.random.fold_in(jax.random.fold_in(key, place), draw))
 
 
 # Keeps the keys of generators apart from those of layers.
@@ -176,14 +249,14 @@ class SeedGenerator:
 
     def key(self) -> Any:
         """The key of the next draw."""
-        scope = current_scope()
-        if scope is None or scope.key is None:
+        scope, key = current_scope(), _run_key()
+        if scope is None or key is None:
             self._count += 1
-            return jax.random.fold_in(key_from(self.seed % 2**32), self._count - 1)
+            return _here(jax.random.fold_in(key_from(self.seed % 2**32), self._count - 1))
         draw = scope.draws.get(id(self), 0)
         scope.draws[id(self)] = draw + 1
-        key = jax.random.fold_in(jax.random.fold_in(scope.key, _GENERATORS), self.seed % 2**32)
-        return jax.random.fold_in(key, draw)
+        key = jax.random.fold_in(jax.random.fold_in(key, _GENERATORS), self.seed % 2**32)
+        return _here(jax.random.fold_in(key, draw))
 
     def next(self, ordered: bool = True) -> Any:
         """A seed for one draw, ``(2,)`` uint32."""
@@ -215,9 +288,7 @@ def draw_key(seed: Any = None) -> Any:
     if isinstance(seed, SeedGenerator):
         return seed.key()
     if seed is None:
-        scope = current_scope()
-        inside = scope is not None and scope.key is not None
-        return _global.key() if inside else key_from(draw_seed())
+        return _here(key_from(draw_seed())) if _run_key() is None else _global.key()
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool):
         return key_from(int(seed) % 2**32)
     if getattr(seed, "shape", None) == (2,):

@@ -108,23 +108,29 @@ def register_serializable(package: str = "Custom", name: str | None = None) -> C
 
 
 @contextmanager
-def custom_object_scope(objects: dict[str, Any] | None) -> Iterator[None]:
+def custom_object_scope(custom_objects: dict[str, Any] | None) -> Iterator[None]:
     """While it lasts, names in configurations also stand for the given objects."""
-    token = _scoped.set({**(_scoped.get() or {}), **(objects or {})})
+    token = _scoped.set({**(_scoped.get() or {}), **(custom_objects or {})})
     try:
         yield
     finally:
         _scoped.reset(token)
 
 
-def get_registered_name(target: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """``package>name`` of what the user registered, else the plain name."""
-    return _users_name.get(id(target), target.__name__)
+    return _users_name.get(id(obj), obj.__name__)
 
 
-def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """What `name` was registered as by the user, or None."""
-    for table in (custom_objects or {}, _scoped.get() or {}, _users):
+def get_registered_object(
+    name: str,
+    custom_objects: dict[str, Any] | None = None,
+    module_objects: dict[str, Any] | None = None,
+) -> Any:
+    """What `name` was registered as by the user, or stands for in a given table, or None."""
+    for table in (_scoped.get(), _users, custom_objects, module_objects):
+        if table is None:
+            continue
         if name in table:
             return table[name]
     return None
@@ -165,7 +171,7 @@ def resolve(kind: str, identifier: Any) -> Any:
     )
 
 
-def serialize(value: Any) -> Any:
+def serialize(obj: Any) -> Any:
     """The JSON-ready configuration of an object, in Keras 3's layout.
 
     Plain numbers, strings, None, lists, tuples, dictionaries and arrays are kept; an object
@@ -175,34 +181,34 @@ def serialize(value: Any) -> Any:
     Raises:
         TypeError: if the object has no `get_config` and is no registered function.
     """
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, list):
-        return [serialize(item) for item in value]
-    if isinstance(value, tuple):
-        return tuple(serialize(item) for item in value)
-    if isinstance(value, dict):
-        return {str(key): serialize(item) for key, item in value.items()}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.dtype):
-        return value.name
-    if isinstance(value, slice):
-        parts = {"start": value.start, "stop": value.stop, "step": value.step}
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, list):
+        return [serialize(item) for item in obj]
+    if isinstance(obj, tuple):
+        return tuple(serialize(item) for item in obj)
+    if isinstance(obj, dict):
+        return {str(key): serialize(item) for key, item in obj.items()}
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.dtype):
+        return obj.name
+    if isinstance(obj, slice):
+        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
         return {"class_name": "__slice__", "config": serialize_dict(parts)}
-    if value is Ellipsis:
+    if obj is Ellipsis:
         return {"class_name": "__ellipsis__", "config": {}}
-    if hasattr(value, "get_config") and not _is_class(value):
-        return _serialize_object(value)
-    if hasattr(value, "__array__"):
-        array = np.asarray(value)
+    if hasattr(obj, "get_config") and not _is_class(obj):
+        return _serialize_object(obj)
+    if hasattr(obj, "__array__"):
+        array = np.asarray(obj)
         return {
             "class_name": "__numpy__",
             "config": {"value": array.tolist(), "dtype": array.dtype.name},
         }
-    if callable(value):
-        return _serialize_function(value)
-    raise TypeError(f"Cannot serialize {value!r}: it has no get_config() method.")
+    if callable(obj):
+        return _serialize_function(obj)
+    raise TypeError(f"Cannot serialize {obj!r}: it has no get_config() method.")
 
 
 def _serialize_object(value: Any) -> dict[str, Any]:
@@ -243,13 +249,18 @@ def serialize_dict(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def deserialize(
-    config: Any, custom_objects: dict[str, Any] | None = None, kind: str | None = None
+    config: Any,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    *,
+    kind: str | None = None,
 ) -> Any:
     """Build the object that a configuration from `serialize` describes.
 
     Args:
         config: the configuration.
         custom_objects: further names the configuration may use, for this call.
+        safe_mode: accepted for Keras' signature. Nothing runs code, whatever it says.
         kind: what the object must be; None where the configuration says so itself.
 
     Raises:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _current: ContextVar[Scope | None] = ContextVar("slipstream_scope", default=None)
 
+# Names of the layers being called or built now, outermost first: a variable's path.
+names_in_force: ContextVar[tuple[str, ...]] = ContextVar("slipstream_path", default=())
+
 
 class Scope:
     """Everything that one traced call reads and writes apart from its arguments.
@@ -50,6 +53,7 @@ class Scope:
         self.key = key
         self.ordinals = ordinals or {}
         self.draws: dict[int, int] = {}
+        self.places: tuple[Any, ...] = ()  # in the loops around a draw; see `random.at_step`
         self.row_mask = row_mask
         self.dry = dry
         self.losses: list[Any] = []

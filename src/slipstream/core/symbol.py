@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from slipstream.core import config, registry
+from slipstream.core import config, registry, stand_ins
 from slipstream.core.names import auto_name
 
 # Two sizes stand in turn for an unknown one: what differs between the two results is unknown too.
@@ -36,11 +36,29 @@ class SymbolicTensor:
 
     Args:
         shape: sizes of the axes, None where unknown (the batch axis, usually).
-        dtype: element type; `floatx()` if not given.
+        dtype: element type.
+        sparse: must be False.
+        ragged: must be False.
+        record_history: accepted for Keras' signature.
         name: automatic if not given.
+
+    Raises:
+        ValueError: if it is to be sparse or ragged.
     """
 
-    def __init__(self, shape: Any, dtype: Any = None, name: str | None = None) -> None:
+    sparse = ragged = False
+
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError("Sparse and ragged tensors are not supported. Use a dense one.")
         self.shape: tuple[int | None, ...] = tuple(
             None if size is None else int(size) for size in shape
         )
@@ -83,6 +101,9 @@ class SymbolicTensor:
     def astype(self, dtype: Any) -> Any:
         """The same values in another type."""
         return registry.operation("Cast")(self, dtype)
+
+
+KerasTensor = SymbolicTensor
 
 
 def _operator(name: str, swapped: bool = False) -> Callable:
@@ -137,6 +158,15 @@ def symbols_in(tree: Any) -> list[SymbolicTensor]:
 
 def infer(function: Callable, *args: Any, **kwargs: Any) -> Any:
     """Symbolic results of `function`: traced on shapes alone, computing nothing."""
+    return _infer(function, args, kwargs)
+
+
+def infer_operation(function: Callable, args: tuple, kwargs: dict, options: Any) -> Any:
+    """`infer` for a single operation, which may not take just any size; see `stand_ins`."""
+    return _infer(function, args, kwargs, (options,))
+
+
+def _infer(function: Callable, args: tuple, kwargs: dict, options: tuple = ()) -> Any:
     leaves, structure = jax.tree.flatten((args, kwargs))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, SymbolicTensor)]
 
@@ -147,25 +177,36 @@ def infer(function: Callable, *args: Any, **kwargs: Any) -> Any:
         new_args, new_kwargs = jax.tree.unflatten(structure, filled)
         return function(*new_args, **new_kwargs)
 
-    def shapes(stand_in: int) -> Any:
+    symbols = [leaves[i] for i in places]
+
+    def trace(shapes: list[tuple[int, ...]]) -> Any:
         return jax.eval_shape(
-            run,
-            [
-                jax.ShapeDtypeStruct(
-                    tuple(stand_in if size is None else size for size in leaves[i].shape),
-                    leaves[i].dtype,
-                )
-                for i in places
-            ],
+            run, [jax.ShapeDtypeStruct(s, symbol.dtype) for s, symbol in zip(shapes, symbols)]
         )
 
-    first = shapes(_STAND_INS[0])
-    unknown = any(None in leaves[i].shape for i in places)
-    second = shapes(_STAND_INS[1]) if unknown else first
+    def filled(stand_in: int) -> list[tuple[int, ...]]:
+        return [tuple(stand_in if size is None else size for size in s.shape) for s in symbols]
+
+    unknown = any(None in symbol.shape for symbol in symbols)
+    try:
+        first = trace(filled(_STAND_INS[0]))
+        others = [trace(filled(_STAND_INS[1]))] if unknown else []
+    except (TypeError, ValueError, IndexError) as error:
+        shapes = [symbol.shape for symbol in symbols]
+        found = stand_ins.fit(shapes, options, trace) if options and unknown else None
+        if found is None:
+            if options:
+                error.add_note(f"For symbolic tensors of shapes {shapes}, options {options[0]}.")
+            raise
+        first, others = found
     return jax.tree.map(
-        lambda a, b: SymbolicTensor(
-            tuple(m if m == n else None for m, n in zip(a.shape, b.shape)), a.dtype
+        lambda one, *varied: SymbolicTensor(
+            [
+                size if all(other.shape[i] == size for other in varied) else None
+                for i, size in enumerate(one.shape)
+            ],
+            one.dtype,
         ),
         first,
-        second,
+        *others,
     )

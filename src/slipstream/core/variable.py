@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slipstream.core import config, registry
+from slipstream.core import budget, config, registry
 from slipstream.core.names import auto_name
-from slipstream.core.scope import current_scope
+from slipstream.core.scope import current_scope, names_in_force
 
 
 class Deferred:
@@ -39,6 +40,8 @@ class Variable:
         aggregation: kept for Keras' signature; one device holds one value.
         synchronization: kept for Keras' signature.
         name: name without slashes; automatic if not given.
+        layout: kept for Keras' signature.
+        path: the names of the layers around it and its own; found by itself if not given.
 
     Raises:
         ValueError: if the name has a slash, the shape is missing or not fully known, or the
@@ -55,12 +58,13 @@ class Variable:
         aggregation: str = "none",
         synchronization: str = "auto",
         name: str | None = None,
+        layout: Any = None,
         path: str | None = None,
     ) -> None:
         self.name = name or auto_name("variable")
         if "/" in self.name:
             raise ValueError(f"A variable's name must not contain '/'; got {self.name!r}.")
-        self.path = path or self.name
+        self.path = path or "/".join((*names_in_force.get(), self.name))
         self.trainable = bool(trainable)
         self.declared_trainable = self.trainable
         self.autocast = autocast
@@ -94,6 +98,8 @@ class Variable:
                     "Give the input's size, as in Input(shape=(features,))."
                 )
             dtype = dtype or config.floatx()
+            what = f"Variable {self.path!r} of shape {shape}"
+            budget.spend(prod(shape) * jnp.dtype(dtype).itemsize, what)
             fill = registry.resolve("initializer", initializer)
             with jax.ensure_compile_time_eval():  # initial values are never part of a trace
                 value = fill(shape, dtype=dtype)

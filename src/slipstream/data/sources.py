@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from slipstream.core import config
 from slipstream.data.arrays import is_leaf, length, to_arrays
 
 Batch = tuple[Any, Any, Any]  # x, y and sample_weight; the last two may be None
@@ -241,6 +242,7 @@ def make_source(
                 raise ValueError(
                     f"x yields batches, which hold {name} themselves; leave {name}=… out."
                 )
+        steps = config.cap_steps(steps, _count(x))
         return BatchSource(x, steps, bool(shuffle), class_weight)
     if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
         raise ValueError(f"batch_size must be a whole number of at least 1; got {batch_size!r}.")
@@ -252,7 +254,9 @@ def make_source(
         )
     if class_weight is not None:
         sample_weight = weigh_classes(class_weight, y, sample_weight)
-    return ArraySource(x, y, sample_weight, int(batch_size or 32), shuffle, steps)
+    batch_size = int(batch_size or 32)
+    steps = config.cap_steps(steps, -(-length(x, "x") // batch_size))
+    return ArraySource(x, y, sample_weight, batch_size, shuffle, steps)
 
 
 def weigh_classes(class_weight: dict[int, float], y: Any, sample_weight: Any) -> Any:

@@ -1,12 +1,39 @@
-"""Datasets by name, from packages that are installed anyway; nothing is downloaded."""
+"""Datasets by name: `load` finds those that are installed; Keras' own are downloaded once."""
 
 from __future__ import annotations
 
 from slipstream.core.names import nearest
-from slipstream.datasets import fashion, mnist, series, tables, text
+from slipstream.datasets import (
+    boston_housing,
+    california_housing,
+    cifar10,
+    cifar100,
+    fashion,
+    fashion_mnist,
+    imdb,
+    mnist,
+    reuters,
+    series,
+    tables,
+    text,
+)
 from slipstream.datasets.base import Dataset, Entry
 
-__all__ = ["Dataset", "Entry", "available", "entries", "load"]
+__all__ = [
+    "Dataset",
+    "Entry",
+    "available",
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "entries",
+    "fashion_mnist",
+    "imdb",
+    "load",
+    "mnist",
+    "reuters",
+]
 
 _ENTRIES = {
     entry.name: entry

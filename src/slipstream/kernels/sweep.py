@@ -81,7 +81,9 @@ def _scan(
 
 
 def _before(step: Step, inputs: Any, states: Any) -> Any:
-    output = jax.eval_shape(lambda x, s: step(x[0], s)[0], inputs, states)
+    output = jax.eval_shape(
+        lambda x, s: step(jax.tree.map(lambda entry: entry[0], x), s)[0], inputs, states
+    )
     first = jax.tree.leaves(states)[0]
     if (first.shape, first.dtype) == (output.shape, output.dtype):
         return first

@@ -3,9 +3,40 @@
 from slipstream import ops  # noqa: F401 (enters the operators of symbolic tensors)
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
-from slipstream.core.registry import deserialize, serialize
 from slipstream.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from slipstream.layers.attention import AdditiveAttention, Attention
+from slipstream.layers.augmentation import (
+    AugMix,
+    AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization,
+    CutMix,
+    Equalization,
+    MaxNumBoundingBoxes,
+    MixUp,
+    Pipeline,
+    RandAugment,
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomCrop,
+    RandomElasticTransform,
+    RandomErasing,
+    RandomFlip,
+    RandomGaussianBlur,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomPerspective,
+    RandomPosterization,
+    RandomRotation,
+    RandomSaturation,
+    RandomSharpness,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+    Solarization,
+)
 from slipstream.layers.batch_normalization import BatchNormalization
 from slipstream.layers.bidirectional import Bidirectional
 from slipstream.layers.cached_attention import CachedMultiHeadAttention
@@ -32,6 +63,7 @@ from slipstream.layers.einsum_dense import EinsumDense
 from slipstream.layers.embedding import Embedding, ReversibleEmbedding
 from slipstream.layers.gru import GRU, GRUCell
 from slipstream.layers.input import Input, InputLayer
+from slipstream.layers.jax_layer import FlaxLayer, JaxLayer
 from slipstream.layers.lstm import LSTM, LSTMCell
 from slipstream.layers.margins import (
     Cropping1D,
@@ -144,6 +176,7 @@ from slipstream.layers.separable import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from slipstream.layers.serialization import deserialize, serialize
 from slipstream.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from slipstream.layers.spectral_normalization import SpectralNormalization
 from slipstream.layers.stacked_rnn_cells import StackedRNNCells
@@ -168,6 +201,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -181,6 +216,7 @@ __all__ = [
     "CategoryEncoding",
     "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -199,6 +235,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -207,7 +244,9 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
@@ -232,12 +271,14 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "IntegerLookup",
+    "JaxLayer",
     "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -247,13 +288,36 @@ __all__ = [
     "Maximum",
     "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "PositionEmbedding",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -270,6 +334,7 @@ __all__ = [
     "SimpleRNNCell",
     "SinePositionEncoding",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from slipstream import activations, constraints, initializers, regularizers
 from slipstream.core import registry
 from slipstream.core.input_spec import InputSpec
@@ -213,11 +216,13 @@ class Softmax(_Elementwise):
             large = 3e4 if inputs.dtype == "float16" else 1e9
             inputs = inputs + (1.0 - mask.astype(inputs.dtype)) * -large
         if isinstance(self.axis, (tuple, list)) and len(self.axis) > 1:
-            import jax
-
-            return jax.nn.softmax(inputs, axis=tuple(self.axis))
-        axis = self.axis[0] if isinstance(self.axis, (tuple, list)) else self.axis
-        return activations.softmax(inputs, axis=axis)
+            shares = jax.nn.softmax(inputs, axis=tuple(self.axis))
+        else:
+            axis = self.axis[0] if isinstance(self.axis, (tuple, list)) else self.axis
+            shares = activations.softmax(inputs, axis=axis)
+        if mask is None:
+            return shares
+        return jnp.where(mask.astype(bool), shares, jnp.zeros_like(shares))  # all may be masked
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from slipstream import activations, constraints, initializers, regularizers
 from slipstream.core import registry
 from slipstream.core.layer import Layer
-from slipstream.core.random import layer_key
+from slipstream.core.random import layer_key, over_steps
 
 _RESOLVE: dict[str, Callable[[Any], Any]] = {
     "activation": activations.get,
@@ -110,7 +110,9 @@ class RecurrentCell(Layer):
             return None
         if rate == 1:
             return jnp.zeros_like(like)
-        keep = jax.random.bernoulli(layer_key(self, self.seed), 1 - rate, like.shape)
+        with over_steps():
+            key = layer_key(self, self.seed)
+        keep = jax.random.bernoulli(key, 1 - rate, like.shape)
         return jnp.where(keep, 1 / (1 - rate), 0.0).astype(like.dtype)
 
     def _add_weights(self, kernel: Any, recurrent_kernel: Any, bias: Any) -> None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from slipstream.core import registry
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
+from slipstream.core.random import at_step
 from slipstream.core.registry import register
 from slipstream.core.variable import Variable
 from slipstream.kernels.sweep import sweep
@@ -38,8 +39,9 @@ class RNN(Layer):
 
     Input ``(batch, time, …)``, output ``(batch, features)`` of the last step, or
     ``(batch, time, features)`` with `return_sequences`. A mask is ``(batch, time)``: where it is
-    False a step is skipped, so the states stay and the output is that of the step before. What a
-    cell draws at random while training is drawn once a sequence, the same at all steps.
+    False a step is skipped, so the states stay and the output is that of the step before. Dropout
+    of our own cells is drawn once a sequence, the same at all steps; what other cells draw is
+    drawn at each step.
 
     Args:
         cell: a layer with `state_size` (a number, or a list with one for each state), optionally
@@ -166,10 +168,13 @@ class RNN(Layer):
     def _run_by_steps(
         self, sequences: Any, states: Any, training: bool, **how: Any
     ) -> tuple[Any, Any]:
-        def step(x: Any, states: Any) -> tuple[Any, Any]:
-            return self.cell(x, states, training=training)
+        def step(entry: Any, states: Any) -> tuple[Any, Any]:
+            x, place = entry
+            with at_step(place):
+                return self.cell(x, states, training=training)
 
-        return sweep(step, jnp.swapaxes(sequences, 0, 1), states, **how)
+        entries = (jnp.swapaxes(sequences, 0, 1), jnp.arange(sequences.shape[1]))
+        return sweep(step, entries, states, **how)
 
     def _initial_states(self, sequences: Any) -> list[Any]:
         return self.get_initial_state(sequences.shape[0])

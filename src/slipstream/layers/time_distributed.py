@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from slipstream.core.registry import register
 from slipstream.layers.wrapper import Wrapper
@@ -13,6 +14,8 @@ from slipstream.layers.wrapper import Wrapper
 @register("layer")
 class TimeDistributed(Wrapper):
     """Apply a layer to each step of a sequence: all steps of all examples in one large batch.
+
+    Layers that keep statistics (`BatchNormalization`) are trained one step after the other.
 
     Input ``(batch, time, …)``, output ``(batch, time, …)``. A mask ``(batch, time, …)`` goes to
     the layer with its first two axes folded the same way, if the layer takes one.
@@ -40,10 +43,21 @@ class TimeDistributed(Wrapper):
             return x.reshape(batch * steps, *x.shape[2:])
 
         options: dict[str, Any] = {"training": training}
-        if mask is not None and mask.ndim > 2:
+        masked = mask is not None and mask.ndim > 2
+        if training and self._learns_by_steps():
+            made = [
+                self.layer(inputs[:, t], **options, **({"mask": mask[:, t]} if masked else {}))
+                for t in range(steps)
+            ]
+            return jax.tree.map(lambda *of_steps: jnp.stack(of_steps, 1), *made)
+        if masked:
             options["mask"] = fold(mask)
         outputs = self.layer(fold(inputs), **options)
         return jax.tree.map(lambda y: y.reshape(batch, steps, *y.shape[1:]), outputs)
+
+    def _learns_by_steps(self) -> bool:
+        """Whether statistics are kept, which see one step after the other, as in Keras."""
+        return any(not variable.declared_trainable for variable in self.layer.variables)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, time, …)`` with what the layer makes of one step."""

@@ -15,6 +15,7 @@ from slipstream.metrics.confusion import ConfusionMetric
 from slipstream.metrics.counting import Thresholds, check_count, is_even, parse_thresholds
 from slipstream.metrics.weighting import ratio
 
+_PR = ("tp", "fp", "fn")
 _CURVES = ("ROC", "PR", "PRGAIN")
 _SUMMATIONS = ("interpolation", "minoring", "majoring")
 
@@ -118,16 +119,22 @@ class AUC(ConfusionMetric):
             return jnp.zeros((), config.floatx())
         tp, fp, tn, fn = (self._variable(cell).value for cell in ("tp", "fp", "tn", "fn"))
         if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = _interpolated_precision(tp, fp, fn)
-        else:
-            x, y = _curve(self.curve, tp, fp, tn, fn)
-            left, right = y[:-1], y[1:]
-            height = {
-                "interpolation": lambda: (left + right) / 2,
-                "minoring": lambda: jnp.minimum(left, right),
-                "majoring": lambda: jnp.maximum(left, right),
-            }[self.summation_method]()
-            areas = (x[:-1] - x[1:]) * height
+            return self.interpolate_pr_auc()
+        x, y = _curve(self.curve, tp, fp, tn, fn)
+        left, right = y[:-1], y[1:]
+        height = {
+            "interpolation": lambda: (left + right) / 2,
+            "minoring": lambda: jnp.minimum(left, right),
+            "majoring": lambda: jnp.maximum(left, right),
+        }[self.summation_method]()
+        return self._mean((x[:-1] - x[1:]) * height)
+
+    def interpolate_pr_auc(self) -> Any:
+        """The area under precision over recall, true positives interpolated (Davis, 2006)."""
+        return self._mean(_interpolated_precision(*(self._variable(c).value for c in _PR)))
+
+    def _mean(self, areas: Any) -> Any:
+        """The area from those between thresholds; with several labels, their mean."""
         area = jnp.sum(areas, axis=0)
         if not self.multi_label:
             return area

@@ -2,6 +2,7 @@
 
 from slipstream.models.causal_lm import CausalLM
 from slipstream.models.clone import clone_model
+from slipstream.models.feature_space import FeatureSpace
 from slipstream.models.functional import Functional
 from slipstream.models.generation import generate
 from slipstream.models.model import Model, model_from_json
@@ -10,6 +11,7 @@ from slipstream.models.sequential import Sequential
 
 __all__ = [
     "CausalLM",
+    "FeatureSpace",
     "Functional",
     "Model",
     "Sequential",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import prod
 from typing import Any
 
 import jax
 
 from slipstream.core.layer import Layer
 from slipstream.core.operation import Operation
-from slipstream.core.symbol import Node, SymbolicTensor, infer, is_symbolic, symbols_in
+from slipstream.core.symbol import Node, SymbolicTensor, is_symbolic, symbols_in
 from slipstream.layers.input import Input, InputLayer
 
 # Operations whose result at one place depends on their arguments at that place alone.
@@ -157,7 +158,7 @@ class Graph:
     def rows_stay_apart(self) -> bool:
         """Whether no operation of the graph (layers speak for themselves) mixes examples."""
         return all(
-            _keeps_rows(node) for node in self.nodes if isinstance(node.operation, Operation)
+            _keeps_rows(node) for node in self.nodes if not isinstance(node.operation, Layer)
         )
 
 
@@ -170,7 +171,7 @@ def infer_layer(operation: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """A step on symbolic tensors that leaves no trace in the layer."""
     if isinstance(operation, Layer):
         return operation.compute_output_spec(*args, **kwargs)
-    return infer(operation.compute, *args, **kwargs)
+    return operation.infer(*args, **kwargs)
 
 
 def _is_input(symbol: SymbolicTensor) -> bool:
@@ -189,6 +190,8 @@ def _check_symbols(tree: Any, what: str) -> None:
 
 def _keeps_rows(node: Node) -> bool:
     """Whether each row of the outputs follows from the same row of the inputs."""
+    if not isinstance(node.operation, Operation):  # of the user's own: nobody knows
+        return False
     symbols = symbols_in((node.args, node.kwargs))
     results = symbols_in(node.outputs)
     if any(not symbol.shape or symbol.shape[0] is not None for symbol in (*symbols, *results)):
@@ -210,7 +213,11 @@ def _keeps_rows(node: Node) -> bool:
         shape = options.get("newshape", options.get("shape"))
         if name == "ExpandDims":
             return options.get("axis") not in (0, -len(symbols[0].shape) - 1)
-        return bool(shape) and shape[0] in (-1, None) and None not in results[0].shape[1:]
+        before, after = symbols[0].shape[1:], results[0].shape[1:]
+        sizes = [*before, *after]
+        if not shape or shape[0] not in (-1, None) or None in sizes:
+            return False
+        return prod(size or 0 for size in before) == prod(size or 0 for size in after)
     if name == "GetItem":
         key = node.args[1] if len(node.args) > 1 else None
         first = key[0] if isinstance(key, (list, tuple)) and key else key

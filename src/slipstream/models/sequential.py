@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core import registry
-from slipstream.core.layer import Layer, says_when_built
+from slipstream.core.layer import Layer
+from slipstream.core.layer_building import says_when_built
 from slipstream.core.registry import register
 from slipstream.core.symbol import SymbolicTensor
 from slipstream.layers.input import InputLayer

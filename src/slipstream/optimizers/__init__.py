@@ -10,8 +10,10 @@ from slipstream.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from slipstream.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from slipstream.optimizers.base import Optimizer
 from slipstream.optimizers.matrix import Adafactor, Muon
+from slipstream.optimizers.multi import MultiOptimizer, OptimizerMap
 from slipstream.optimizers.optax import OptaxOptimizer, is_transformation
 from slipstream.optimizers.scaling import LossScaleOptimizer
+from slipstream.optimizers.schedule_free import ScheduleFreeAdamW
 from slipstream.optimizers.sgd import SGD, Lion
 from slipstream.optimizers.transition import OptimizerState
 
@@ -27,12 +29,15 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "OptaxOptimizer",
     "Optimizer",
+    "OptimizerMap",
     "OptimizerState",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "schedules",

@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core import registry
+from slipstream.core.names import auto_name
 from slipstream.core.scope import Scope
 from slipstream.core.variable import Variable
+from slipstream.optimizers import by_variable
 from slipstream.optimizers.arguments import Common, as_learning_rate, with_common
 from slipstream.optimizers.holder import StateVariables
 from slipstream.optimizers.rule import UpdateRule
@@ -21,7 +23,11 @@ from slipstream.optimizers.transition import OptimizerState
 
 
 class Optimizer(UpdateRule):
-    """Base of all optimizers. A subclass defines `slots` and `update`, and `prepare` if need be.
+    """Base of all optimizers.
+
+    A subclass defines `slots` and `update`, and `prepare` if need be; or, as in Keras, creates
+    variables in `build` with `add_variable_from_reference` and assigns to them and to the weight
+    in `update_step`.
 
     Args:
         learning_rate: a number, a `LearningRateSchedule`, or a callable that takes the number of
@@ -48,6 +54,7 @@ class Optimizer(UpdateRule):
         super().__init__(learning_rate, **common)
         self.built = False
         self._own = StateVariables(self)
+        self._chosen: Sequence[int] | None = None
         self._excluded: set[int] = set()
         self._excluded_names: re.Pattern[str] | None = None
 
@@ -105,6 +112,104 @@ class Optimizer(UpdateRule):
     def assign_state(self, state: OptimizerState) -> None:
         """Write back what `state` gave and `transition` changed."""
         self._own.write(range(len(self._own.places)), state)
+
+    # ---- rules written a variable at a time --------------------------------------------------
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Create a variable of the optimizer's own, saved with it."""
+        name = name or auto_name("variable")
+        return self._own.add(
+            Variable(
+                initializer,
+                shape=shape,
+                dtype=dtype,
+                trainable=False,
+                aggregation=aggregation,
+                name=name,
+                path=f"{self.name}/{name}",
+            )
+        )
+
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
+        """Create a variable of the shape and type of a weight, named after both."""
+        weight = reference_variable
+        name = f"{weight.path.replace('/', '_')}_{name or 'var'}"
+        return self.add_variable(weight.shape, initializer, weight.dtype, name=name)
+
+    def add_optimizer_variables(
+        self, trainable_variables: Sequence[Variable], name: Any, initializer: Any = "zeros"
+    ) -> list[Any]:
+        """`add_variable_from_reference` for each weight: a list; for several names, a list each."""
+        if isinstance(name, str):
+            return [
+                self.add_variable_from_reference(weight, name, initializer)
+                for weight in trainable_variables
+            ]
+        several = isinstance(initializer, (list, tuple))
+        starts = initializer if several else [initializer] * len(name)
+        return [
+            self.add_optimizer_variables(trainable_variables, each, start)
+            for each, start in zip(name, starts)
+        ]
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Update one weight and what belongs to it. A subclass may put its own rule here."""
+        by_variable.update_one(self, gradient, variable, learning_rate)
+
+    def update_all(
+        self,
+        params: list[Any],
+        grads: list[Any],
+        slots: list[dict[str, Any]],
+        shared: dict[str, Any],
+        step: Any,
+        learning_rate: Any,
+    ) -> tuple[list[Any], list[dict[str, Any]], dict[str, Any]]:
+        """See `UpdateRule.update_all`."""
+        if self._steps_itself:
+            return by_variable.update_all(self, params, grads, slots, shared, step, learning_rate)
+        params, slots, new = super().update_all(params, grads, slots, shared, step, learning_rate)
+        return params, slots, {**shared, **new}
+
+    @property
+    def _steps_itself(self) -> bool:
+        return type(self).update_step is not Optimizer.update_step
+
+    @property
+    def packable(self) -> bool:
+        """See `UpdateRule.packable`."""
+        return super().packable and not self._steps_itself
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        """Place of a weight among those of `build`."""
+        return next(i for i, weight in enumerate(self._own.weights) if weight is variable)
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Replace a variable's value."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Add to a variable's value."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtract from a variable's value."""
+        variable.assign_sub(value)
+
+    @property
+    def chosen(self) -> Sequence[int]:
+        """Places of the weights that this update is for."""
+        return range(len(self._own.places)) if self._chosen is None else self._chosen
 
     # ---- applying ----------------------------------------------------------------------------
 
@@ -175,12 +280,16 @@ class Optimizer(UpdateRule):
                 )
         variables = [variable for variable, _ in given]
         places = [self._own.places[id(variable)] for variable in variables]
-        values, state = self.transition(
-            [variable.value for variable in variables],
-            [jnp.asarray(grad) for _, grad in given],
-            self._own.read(places),
-            self.decays(variables),
-        )
+        self._chosen = places
+        try:
+            values, state = self.transition(
+                [variable.value for variable in variables],
+                [jnp.asarray(grad) for _, grad in given],
+                self._own.read(places),
+                self.decays(variables),
+            )
+        finally:
+            self._chosen = None
         self._own.write(places, state)
         for variable, value in zip(variables, values):
             variable.assign(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import jax.numpy as jnp
@@ -69,7 +70,13 @@ class StateVariables:
             for found in map(self.rule.saved_slots, updated)
         ]
         shared = self.rule.init_shared([weight.value for weight in updated])
-        self.shared = {name: self._add(name, start) for name, start in shared.items()}
+        self.shared.update((name, self._add(name, start)) for name, start in shared.items())
+
+    def add(self, variable: Variable) -> Variable:
+        """Take a variable of the optimizer's own among those that no single weight has."""
+        key = next(k for n in count() if (k := f"{variable.name}.{n}") not in self.shared)
+        self.shared[key] = variable
+        return variable
 
     def listed(self) -> list[Variable]:
         """All variables, in the order in which Keras saves them."""

@@ -228,15 +228,24 @@ class Muon(Optimizer):
             return param, {"momentum": first, "velocity": second}
         momentum = self.momentum * slots["momentum"] + grad
         ahead = grad + self.momentum * momentum if self.nesterov else momentum
-        scale = 1.0 if self.rms_rate is None else self.rms_rate * max(param.shape) ** 0.5
-        return param - rate * scale * self._orthogonal(ahead), {"momentum": momentum}
+        step = self.lr_adjust(self.zeropower_via_newtonschulz5(ahead, self.ns_steps))
+        return param - rate * step, {"momentum": momentum}
 
-    def _orthogonal(self, matrix: Any) -> Any:
-        """Roughly the nearest matrix with orthonormal rows, or columns if there are fewer."""
-        tall = matrix.shape[0] > matrix.shape[1]
-        x = matrix.T if tall else matrix
+    def lr_adjust(self, x: Any) -> Any:
+        """A step ``(rows, columns)`` in proportion to its longer side; see `rms_rate`."""
+        return x if self.rms_rate is None else x * (self.rms_rate * max(x.shape) ** 0.5)
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        """Roughly the nearest matrix with orthonormal rows, or columns if there are fewer.
+
+        Args:
+            x: the matrix ``(rows, columns)``.
+            steps: number of Newton-Schulz steps.
+        """
+        tall = x.shape[0] > x.shape[1]
+        x = x.T if tall else x
         x = x / (jnp.sqrt(jnp.sum(jnp.square(x))) + self.epsilon)
-        for _ in range(self.ns_steps):
+        for _ in range(steps):
             gram = x @ x.T
             x = self.muon_a * x + (self.muon_b * gram + self.muon_c * gram @ gram) @ x
         return x.T if tall else x

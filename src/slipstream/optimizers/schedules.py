@@ -238,9 +238,9 @@ class CosineDecayRestarts(_Schedule):
         return self.initial_learning_rate * _half_cosine(progress, self.alpha, height)
 
 
-def serialize(schedule: LearningRateSchedule) -> Any:
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
     """The configuration of a schedule."""
-    return registry.serialize(schedule)
+    return registry.serialize(learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -57,14 +57,14 @@ def check_targets(objective: Objective, y: Any, outputs: Any) -> None:
         ValueError: naming the loss, both shapes or the label at fault, and a remedy.
     """
     predictions = jax.tree.leaves(outputs)
-    truths = jax.tree.leaves(y) if y is not None else []
-    if len(truths) != len(predictions):
+    if y is None or len(jax.tree.leaves(y)) != len(predictions):
         if y is None and any(loss is not None for loss in objective.losses):
             raise ValueError(
                 "The model was compiled with a loss, but there are no targets: y is None. "
                 "Pass y=…, or batches of (x, y)."
             )
         return  # the objective says which output has no target
+    truths = objective.per_output(y, outputs)
     for loss, truth, prediction in zip(objective.losses, truths, predictions):
         if loss is not None:
             _check_target(loss, truth, prediction.shape)

@@ -15,7 +15,8 @@ import jax
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
 from slipstream.data.pack import pack_x_y_sample_weight
-from slipstream.training.state import LiveState, TrainState
+from slipstream.training.draws import Draws, after, key_of
+from slipstream.training.state import LiveState, TestState, TrainState
 
 
 def check_signature(model: Any, name: str) -> None:
@@ -64,30 +65,36 @@ def train_step(model: Any, live: LiveState) -> Callable[..., Any]:
     return step
 
 
-def test_step(model: Any, live: LiveState) -> Callable[..., Any]:
+def test_step(model: Any, live: LiveState, draws: Draws) -> Callable[..., Any]:
     """The model's own `test_step` as a step of a program."""
     check_signature(model, "test_step")
 
-    def step(metrics: list[Any], frozen: tuple, batch: Any, row_mask: Any) -> Any:
+    def step(state: TestState, frozen: tuple, batch: Any, row_mask: Any) -> Any:
         trainable, non_trainable = frozen
-        mine = model_metrics(model, live, metrics)
-        given = (live.packing.unpack(trainable), non_trainable, mine)
-        with Scope(ordinals=live.ordinals, training=False).active():
+        mine = model_metrics(model, live, state.metrics)
+        given = (
+            live.packing.unpack(trainable), live.with_states(non_trainable, state.states), mine
+        )  # fmt: skip
+        scope = Scope(key=key_of(state.seed), ordinals=live.ordinals, training=False)
+        with scope.active(), draws.watch(state.seed):
             logs, new = model.test_step(given, pack_x_y_sample_weight(*batch))
-        return others(model, live, metrics, list(new[-1])), dict(logs)
+        metrics = others(model, live, state.metrics, list(new[-1]))
+        return TestState(metrics, live.states(new[1]), after(state.seed)), dict(logs)
 
     return step
 
 
-def predict_step(model: Any, live: LiveState) -> Callable[..., Any]:
+def predict_step(model: Any, live: LiveState, draws: Draws) -> Callable[..., Any]:
     """The model's own `predict_step` as a step of a program."""
     check_signature(model, "predict_step")
 
-    def step(frozen: tuple, x: Any) -> Any:
+    def step(frozen: tuple, x: Any, seed: Any) -> Any:
         trainable, non_trainable = frozen
         given = (live.packing.unpack(trainable), non_trainable)
-        with Scope(ordinals=live.ordinals, training=False).active():
-            return model.predict_step(given, pack_x_y_sample_weight(x))[0]
+        scope = Scope(key=key_of(seed), ordinals=live.ordinals, training=False)
+        with scope.active(), draws.watch(seed):
+            outputs, new = model.predict_step(given, pack_x_y_sample_weight(x))
+        return outputs, live.states(new)
 
     return step
 

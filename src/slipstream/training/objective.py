@@ -72,7 +72,7 @@ class Objective:
             if several
             else []
         )
-        truths = _align(targets, outputs, len(predictions))
+        truths = self.per_output(targets, outputs)
         self.metrics = [[] for _ in predictions]
         for given, is_weighted in ((metrics, False), (weighted, True)):
             for i, each in enumerate(self._spread(given, outputs, "metrics", nested=True)):
@@ -114,6 +114,38 @@ class Objective:
             )
         return [given] * count
 
+    def per_output(self, given: Any, outputs: Any, repeat: bool = False) -> list[Any]:
+        """One entry of targets or weights for each output, None where there is none.
+
+        A dictionary goes by the outputs' names.
+
+        Raises:
+            ValueError: if there are more or fewer than outputs, or one is for no output.
+        """
+        count = len(self.names)
+        if given is None:
+            return [None] * count
+        if isinstance(given, dict) and isinstance(outputs, dict):
+            return [given.get(name) for name in sorted(outputs)]
+        if isinstance(given, dict) and set(given) & set(self.names):
+            unknown = sorted(set(given) - set(self.names))
+            if unknown:
+                raise ValueError(
+                    f"The data name the output {unknown[0]!r}, which the model does not have. "
+                    f"{nearest(unknown[0], self.names)}"
+                )
+            return [given.get(name) for name in self.names]
+        leaves = jax.tree.leaves(given, is_leaf=lambda leaf: leaf is None)
+        if len(leaves) == count:
+            return leaves
+        leaves = jax.tree.leaves(given)
+        if len(leaves) == 1 and repeat:
+            return leaves * count
+        raise ValueError(
+            f"The model has {count} outputs, but the data hold {len(leaves)} arrays of targets or "
+            "weights. Give one for each output."
+        )
+
     # ---- computing ---------------------------------------------------------------------------
 
     def compute_loss(
@@ -127,8 +159,8 @@ class Objective:
             row_mask: ``(batch,)`` bool, False for rows that do not count; None if all do.
         """
         predictions = jax.tree.leaves(outputs)
-        truths = _align(targets, outputs, len(predictions))
-        weights = _align(sample_weight, outputs, len(predictions), repeat=True)
+        truths = self.per_output(targets, outputs)
+        weights = self.per_output(sample_weight, outputs, repeat=True)
         parts = []
         total: Any = 0.0
         for loss, factor, truth, prediction, weight in zip(
@@ -151,8 +183,8 @@ class Objective:
     def update(self, targets: Any, outputs: Any, sample_weight: Any, row_mask: Any) -> None:
         """Stream one batch into the metrics."""
         predictions = jax.tree.leaves(outputs)
-        truths = _align(targets, outputs, len(predictions))
-        weights = _align(sample_weight, outputs, len(predictions), repeat=True)
+        truths = self.per_output(targets, outputs)
+        weights = self.per_output(sample_weight, outputs, repeat=True)
         mask = None if row_mask is None else row_mask.astype(jnp.float32)
         for entries, truth, prediction, weight in zip(self.metrics, truths, predictions, weights):
             for metric, weighted in entries:
@@ -245,23 +277,6 @@ def _names(outputs: Any, given: list[str] | None) -> list[str]:
     if isinstance(outputs, dict):
         return sorted(outputs)
     return [f"output_{i}" if count > 1 else "output" for i in range(count)]
-
-
-def _align(given: Any, outputs: Any, count: int, repeat: bool = False) -> list[Any]:
-    """One entry of targets or weights for each output, None where there is none."""
-    if given is None:
-        return [None] * count
-    if isinstance(given, dict) and isinstance(outputs, dict):
-        return [given.get(name) for name in sorted(outputs)]
-    leaves = jax.tree.leaves(given)
-    if len(leaves) == count:
-        return leaves
-    if len(leaves) == 1 and repeat:
-        return leaves * count
-    raise ValueError(
-        f"The model has {count} outputs, but the data hold {len(leaves)} arrays of targets or "
-        "weights. Give one for each output."
-    )
 
 
 def _flat_list(value: Any) -> list[Any]:

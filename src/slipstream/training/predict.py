@@ -9,13 +9,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from slipstream.core import cost, engine
+from slipstream.core import config, engine
 from slipstream.data.arrays import length, to_arrays
 from slipstream.data.sources import BatchSource, is_batches, make_source, unpack, weigh_classes
 from slipstream.training.callbacks.base import CallbackList
 from slipstream.training.checks import check_targets
 from slipstream.training.clock import Clock
-from slipstream.training.loop import Logs, in_order, to_host
+from slipstream.training.loop import in_order
+from slipstream.training.passes import Logs, to_host
 from slipstream.training.session import Session, open_session, outputs_of
 
 _FLOPS_A_DISPATCH = 2e8  # enough work to make a dispatch's own cost disappear
@@ -42,19 +43,20 @@ def predict(
         and len(x) & (len(x) - 1) == 0
         and model.takes(x.shape)
     ):  # a few rows as they are: nothing to convert, to cut or to fill up
-        return jax.tree.map(np.array, session.predict(session.frozen(), x))
+        return jax.tree.map(np.array, session.predict(x))
     if is_batches(x):
         return _over_batches(model, x, steps, callbacks)
     x = to_arrays(x, "x")
     rows = length(x, "x")
     if session is None:
-        if not rows:
+        if not rows and not model.built:
             raise ValueError("x has no rows, and the model is not built yet. Pass an example.")
         session = open_session(
             model, (jax.tree.map(lambda leaf: leaf[:1], x), None, None), compiled=False
         )
     model.check_input(x)
-    listeners = CallbackList(callbacks or (), model, verbose=0, epochs=1, steps=None)
+    listeners = CallbackList(callbacks or (), model=model, verbose=0, epochs=1, steps=None)
+    steps = config.cap_steps(steps, -(-rows // (batch_size or 32)))
     if steps is not None:
         rows = min(rows, steps * (batch_size or 32))
         x = jax.tree.map(lambda leaf: leaf[:rows], x)
@@ -85,7 +87,6 @@ def _run(session: Session, x: Any, rows: int, width: int, fill: bool) -> Iterato
 
     Filling keeps the number of programs small, whatever sizes are asked for.
     """
-    frozen = session.frozen()
     for start in range(0, max(rows, 1), width):
         count = min(width, rows - start)
         part = (
@@ -96,7 +97,7 @@ def _run(session: Session, x: Any, rows: int, width: int, fill: bool) -> Iterato
         filled = _bucket(count) if fill else count
         if filled != count:
             part = jax.tree.map(lambda leaf, n=filled: _fill(leaf, n), part)
-        outputs = session.predict(frozen, part)
+        outputs = session.predict(part)
         if filled != count:
             outputs = jax.tree.map(lambda leaf, n=count: np.asarray(leaf)[:n], outputs)
         yield outputs
@@ -123,8 +124,7 @@ def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
         sample = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), leaf.dtype), x
         )
-        traced = session.predict.trace(session.frozen(), sample)
-        session.widths[key] = cost.count(traced.jaxpr).flops / batch_size
+        session.widths[key] = session.predict.flops(sample) / batch_size
     wanted = _FLOPS_A_DISPATCH / max(session.widths[key], 1.0)
     return max(batch_size, _bucket(int(min(wanted, _MOST_ROWS)) + 1) // 2)
 
@@ -139,7 +139,7 @@ def _over_batches(model: Any, batches: Any, steps: int | None, callbacks: Any) -
     source = make_source(batches, steps=steps)
     assert isinstance(source, BatchSource)
     session = open_session(model, source.first(), compiled=False)
-    listeners = CallbackList(callbacks or (), model, verbose=0, epochs=1, steps=source.steps)
+    listeners = CallbackList(callbacks or (), model=model, verbose=0, epochs=1, steps=source.steps)
     listeners.call("on_predict_begin")
     parts: list[Any] = []
     for number, (x, _, _) in enumerate(source.epoch(0, 0)):
@@ -194,8 +194,11 @@ def test_on_batch(
     session, batch = _one_batch(model, x, y, sample_weight, None)
     live = session.live
     state = live.current()
-    metrics, results = _single(session.test, state.metrics, session.frozen(), batch)
-    live.publish(state._replace(metrics=metrics))
+    tested, results = _single(
+        session.test, session.test_state(state.metrics), session.frozen(), batch
+    )
+    live.publish(state._replace(metrics=tested.metrics))
+    live.publish_states(tested.states)
     return in_order(session, to_host(results), return_dict)
 
 
@@ -211,4 +214,4 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     x = to_arrays(x, "x")
     session = open_session(model, (x, None, None), compiled=False)
     model.check_input(x)
-    return jax.tree.map(np.array, session.predict(session.frozen(), x))
+    return jax.tree.map(np.array, session.predict(x))

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from slipstream.core import engine
 from slipstream.core.cost import Cost
 from slipstream.core.cost import count as count_cost
+from slipstream.kernels import native
 from slipstream.training.clock import Clock
+from slipstream.training.draws import Draws
 from slipstream.training.stored import Store
 
 
@@ -27,12 +29,18 @@ class LoopProgram:
         results: ``(carry, logs) -> dict`` of scalars to report after a chunk, from the logs of its
             last step.
         store: where programs are kept for the next process.
+        draws: where the step tells that it draws: until then the carry's `seed` is left out.
     """
 
     def __init__(
-        self, step: Callable[..., Any], results: Callable[[Any, Any], Any], store: Store
+        self,
+        step: Callable[..., Any],
+        results: Callable[[Any, Any], Any],
+        store: Store,
+        draws: Draws | None = None,
     ) -> None:
         self._step = jax.jit(step)
+        self._draws = draws
         self._results = results
         self._compiled: dict[Any, Any] = {}
         self._costs: dict[Any, Cost] = {}
@@ -66,7 +74,8 @@ class LoopProgram:
         with clock.part("compile"):
             step_cost = self.cost(carry, frozen, data, order.shape[1], partial)
             options = self._options(step_cost)
-            key = (_signature(data), order.shape, partial, bool(options))
+            carry = self._seedless(carry)
+            key = (_signature(data), order.shape, partial, bool(options), self._draws_asked())
             arguments = (carry, frozen, data, order, start, count)
             if key not in self._compiled:
                 chunk = self._chunk(self.loops(step_cost), partial)
@@ -85,10 +94,21 @@ class LoopProgram:
         key = (_signature(data), width, partial)
         if key not in self._costs:
             known = self._store.cost(key)
-            self._costs[key] = known or self._count(carry, frozen, data, width, partial)
-            if known is None:
+            self._costs[key] = known or self._count(
+                self._seedless(carry), frozen, data, width, partial
+            )
+            # A step that draws is traced in each process, so that it is known that it does.
+            if known is None and not self._draws_asked():
                 self._store.keep_cost(key, self._costs[key])
         return self._costs[key]
+
+    def _draws_asked(self) -> bool:
+        return self._draws is not None and self._draws.asked
+
+    def _seedless(self, carry: Any) -> Any:
+        """The carry as the step takes it: without a seed where nothing is drawn."""
+        unused = self._draws is not None and not self._draws.asked
+        return carry._replace(seed=None) if unused else carry
 
     def _count(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
         batch = jax.tree.map(
@@ -198,15 +218,16 @@ class LoopProgram:
         if program is None:
             engine.enable_cache()
             jitted = jax.jit(function, donate_argnums=0, compiler_options=options or None)
-            program = jitted.lower(*arguments).compile()
-            structure: Any = program.out_tree
-            _, results = structure.unflatten([0] * structure.num_leaves)
-            self._store.keep_program(key, program, results)
+            program, fresh = engine.compile_lowered(jitted.lower(*arguments))
+            if fresh:
+                structure: Any = program.out_tree
+                _, results = structure.unflatten([0] * structure.num_leaves)
+                self._store.keep_program(key, program, results)
         return program
 
 
 def _signature(data: Any) -> Any:
     leaves, structure = jax.tree.flatten(data)
-    return structure, tuple(
+    return native.library(), structure, tuple(
         (getattr(leaf, "shape", None), str(getattr(leaf, "dtype", None))) for leaf in leaves
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import Any
 
+from slipstream.core import config
 from slipstream.training.callbacks.base import Callback
 
 _WIDTH = 24
@@ -32,7 +34,7 @@ class ProgbarLogger(Callback):
         """Take verbosity and lengths."""
         super().set_params(params)
         self.verbose = params.get("verbose", 1)
-        self._live = self.verbose == 1 and sys.stdout.isatty()
+        self._live = self.verbose == 1 and config.interactive() and sys.stdout.isatty()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Know that evaluations from here on are part of a training."""
@@ -90,9 +92,13 @@ class ProgbarLogger(Callback):
         speed = ""
         if self.params.get("samples"):
             speed = f" · {self.params['samples'] / seconds:,.0f} samples/s"
+        line = f"{head} · {duration(seconds)}{speed} · {_figures(logs)}"
+        if not config.interactive():
+            logging.getLogger("slipstream").info(line)
+            return
         start = "\r\x1b[2K" if self._bar else ""
         self._bar = False
-        sys.stdout.write(f"{start}{head} · {duration(seconds)}{speed} · {_figures(logs)}\n")
+        sys.stdout.write(f"{start}{line}\n")
         sys.stdout.flush()
 
 

@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import jax
+import numpy as np
 
 from slipstream.core.scope import Scope
+from slipstream.core.variable import Variable
 from slipstream.data.sources import Batch
 from slipstream.training import step
+from slipstream.training.draws import Draws, seed_of
 from slipstream.training.objective import Objective
+from slipstream.training.predictor import Predictor
 from slipstream.training.program import LoopProgram
-from slipstream.training.state import LiveState
+from slipstream.training.state import LiveState, TestState
 from slipstream.training.stored import Store, describe
 
 
@@ -60,10 +64,15 @@ class Session:
                     lambda state, logs: self._results(state.metrics, logs),
                     Store("train", described),
                 )
+            draws = Draws()
             self.test = LoopProgram(
-                step.make_test_step(model, objective, live), self._results, Store("test", described)
+                step.make_test_step(model, objective, live, draws),
+                lambda state, logs: self._results(state.metrics, logs),
+                Store("test", described),
+                draws,
             )
-        self.predict = jax.jit(step.make_predict_step(model, self.live))
+        draws = Draws()
+        self.predict = Predictor(step.make_predict_step(model, self.live, draws), self.live, draws)
         self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
 
     def _results(self, metrics: list[Any], logs: Any) -> dict[str, Any]:
@@ -78,13 +87,24 @@ class Session:
         state = self.live.current()
         return state.trainable, state.non_trainable
 
+    def zeros(self) -> list[Any]:
+        """Values of the metrics' variables in their reset state."""
+        return [np.copy(value) for value in self.live.metric_zeros]
+
+    def test_state(self, metrics: list[Any], run: int | None = None, at: int = 0) -> TestState:
+        """What a test starts with; its draws are those of a run at some step, or new ones."""
+        states = self.live.states(self.live.current().non_trainable)
+        # Copies: programs reuse the buffers of what they are given.
+        return TestState(metrics, [np.array(state) for state in states], seed_of(run, at))
+
 
 def results_of(metrics: Iterable[Any]) -> dict[str, Any]:
     """The present value of each metric, by name."""
     found: dict[str, Any] = {}
     for metric in metrics:
         value = metric.result()
-        found.update(value if isinstance(value, dict) else {metric.name: value})
+        value = value if isinstance(value, dict) else {metric.name: value}
+        found.update({k: v.value if isinstance(v, Variable) else v for k, v in value.items()})
     return found
 
 

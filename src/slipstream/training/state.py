@@ -35,6 +35,21 @@ class TrainState(NamedTuple):
     seed: Any
 
 
+class TestState(NamedTuple):
+    """What a testing program carries from batch to batch.
+
+    Attributes:
+        metrics: values of the metrics' variables.
+        states: values of the states of stateful layers.
+        seed: ``(3,)`` uint32, what the draws of the next batch follow from; see `draws.key_of`.
+            None in programs that draw nothing.
+    """
+
+    metrics: list[Any]
+    states: list[Any]
+    seed: Any
+
+
 class Packing:
     """Turns a list of arrays into one flat array and back, or leaves it as it is.
 
@@ -95,6 +110,7 @@ class LiveState:
     def __init__(self, model: Any, optimizer: Any, metric_variables: Sequence[Variable]) -> None:
         self.trainable = model.trainable_variables
         self.non_trainable = model.non_trainable_variables
+        self._transient = [i for i, v in enumerate(self.non_trainable) if v.transient]
         self.optimizer = optimizer
         self.metric_variables = list(metric_variables)
         self.metric_zeros = [np.array(v.stored) for v in self.metric_variables]
@@ -141,6 +157,25 @@ class LiveState:
             self._gather()
         assert self._state is not None
         return self._state
+
+    def states(self, non_trainable: Sequence[Any]) -> list[Any]:
+        """The states of stateful layers, out of the values of the non-trainable variables."""
+        return [non_trainable[place] for place in self._transient]
+
+    def with_states(self, non_trainable: Sequence[Any], states: Sequence[Any]) -> list[Any]:
+        """The values of the non-trainable variables, with other states."""
+        values = list(non_trainable)
+        for place, state in zip(self._transient, states):
+            values[place] = state
+        return values
+
+    def publish_states(self, states: Sequence[Any]) -> None:
+        """Take the states that a program gave back as the current ones."""
+        if self._transient:
+            state = self.current()
+            self.publish(
+                state._replace(non_trainable=self.with_states(state.non_trainable, states))
+            )
 
     def publish(self, state: TrainState) -> None:
         """Take the state that a program gave back as the current one."""

@@ -12,8 +12,9 @@ import numpy as np
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
 from slipstream.training import custom
+from slipstream.training.draws import Draws, after, key_of
 from slipstream.training.objective import Objective
-from slipstream.training.state import LiveState, TrainState
+from slipstream.training.state import LiveState, TestState, TrainState
 
 
 def forward(
@@ -143,39 +144,55 @@ def _decays(live: LiveState) -> list[Any]:
     ]
 
 
-def make_test_step(model: Any, objective: Objective, live: LiveState) -> Callable[..., Any]:
-    """``(metrics, (trainable, non_trainable), batch, row_mask) -> (metrics, logs)``."""
+def make_test_step(
+    model: Any, objective: Objective, live: LiveState, draws: Draws
+) -> Callable[..., Any]:
+    """``(TestState, (trainable, non_trainable), batch, row_mask) -> (TestState, logs)``."""
     if model.overrides("test_step"):
-        return custom.test_step(model, live)
+        return custom.test_step(model, live, draws)
 
-    def step(metrics: list[Any], frozen: tuple, batch: Any, row_mask: Any) -> Any:
+    def step(state: TestState, frozen: tuple, batch: Any, row_mask: Any) -> Any:
         trainable, non_trainable = frozen
-        outputs, scope = forward(
-            model,
-            live,
-            live.packing.unpack(trainable),
-            non_trainable,
-            batch[0],
-            training=False,
-            row_mask=row_mask,
-            metrics=metrics,
-        )
-        loss = _loss(model, scope, outputs, batch, False)
-        metrics = scope.read(live.metric_variables)
-        return _stream(model, objective, live, metrics, loss, scope.parts, outputs, batch, row_mask)
+        with draws.watch(state.seed):
+            outputs, scope = forward(
+                model,
+                live,
+                live.packing.unpack(trainable),
+                live.with_states(non_trainable, state.states),
+                batch[0],
+                training=False,
+                key=key_of(state.seed),
+                row_mask=row_mask,
+                metrics=state.metrics,
+            )
+            loss = _loss(model, scope, outputs, batch, False)
+            metrics = scope.read(live.metric_variables)
+            metrics, logs = _stream(
+                model, objective, live, metrics, loss, scope.parts, outputs, batch, row_mask
+            )
+        states = live.states(scope.read(live.non_trainable))
+        return TestState(metrics, states, after(state.seed)), logs
 
     return step
 
 
-def make_predict_step(model: Any, live: LiveState) -> Callable[..., Any]:
-    """``((trainable, non_trainable), x) -> outputs``."""
+def make_predict_step(model: Any, live: LiveState, draws: Draws) -> Callable[..., Any]:
+    """``((trainable, non_trainable), x, seed) -> (outputs, states)``; see `Predictor`."""
     if model.overrides("predict_step"):
-        return custom.predict_step(model, live)
+        return custom.predict_step(model, live, draws)
 
-    def step(frozen: tuple, x: Any) -> Any:
+    def step(frozen: tuple, x: Any, seed: Any) -> Any:
         trainable, non_trainable = frozen
-        return forward(
-            model, live, live.packing.unpack(trainable), non_trainable, x, training=False
-        )[0]
+        with draws.watch(seed):
+            outputs, scope = forward(
+                model,
+                live,
+                live.packing.unpack(trainable),
+                non_trainable,
+                x,
+                training=False,
+                key=key_of(seed),
+            )
+        return outputs, live.states(scope.read(live.non_trainable))
 
     return step

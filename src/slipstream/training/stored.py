@@ -25,6 +25,7 @@ import slipstream
 from slipstream.core import config, engine, registry
 from slipstream.core.cost import Cost
 from slipstream.core.files import atomic
+from slipstream.kernels import native
 
 
 class Store:
@@ -37,7 +38,7 @@ class Store:
 
     def __init__(self, mode: str, description: Any) -> None:
         closed = description is not None and engine.cache_enabled() and _is_closed(description)
-        self._stem = _digest([_surroundings(), mode, description]) if closed else None
+        self._stem = _digest([_surroundings(), native.library(), mode, description]) if closed else None
 
     def _path(self, kind: str, key: Any) -> Path | None:
         if self._stem is None:

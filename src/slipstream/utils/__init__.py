@@ -16,6 +16,7 @@ from slipstream.core.registry import deserialize as deserialize_keras_object
 from slipstream.core.registry import register_serializable as register_keras_serializable
 from slipstream.core.registry import serialize as serialize_keras_object
 from slipstream.data.dataset import Dataset
+from slipstream.data.download import get_file
 from slipstream.data.elements import split_dataset
 from slipstream.data.images import (
     array_to_img,
@@ -28,9 +29,9 @@ from slipstream.data.pydataset import PyDataset
 from slipstream.data.sounds import audio_dataset_from_directory
 from slipstream.data.texts import text_dataset_from_directory
 from slipstream.data.windows import timeseries_dataset_from_array
+from slipstream.models.feature_space import FeatureSpace
 from slipstream.utils import bounding_boxes, legacy
 from slipstream.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from slipstream.utils.download import get_file
 from slipstream.utils.drawing import model_to_dot, plot_model
 from slipstream.utils.labels import normalize, to_categorical
 from slipstream.utils.progbar import Progbar
@@ -61,6 +62,7 @@ __all__ = [
     "Config",
     "CustomObjectScope",
     "Dataset",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_interactive = [True]
+from slipstream.core import config
 
 
 def enable_interactive_logging() -> None:
-    """Draw progress bars."""
-    _interactive[0] = True
+    """Show progress on the terminal."""
+    config.set_interactive(True)
 
 
 def disable_interactive_logging() -> None:
-    """Write plain lines in place of progress bars."""
-    _interactive[0] = False
+    """Send progress to the log, as lines of the level INFO by the logger ``slipstream``."""
+    config.set_interactive(False)
 
 
 def is_interactive_logging_enabled() -> bool:
-    """Whether progress bars are drawn."""
-    return _interactive[0]
+    """Whether progress is shown on the terminal."""
+    return config.interactive()
 
 
 class Config:

@@ -9,7 +9,10 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.symbol import SymbolicTensor, is_symbolic, symbols_in
 
-is_keras_tensor = is_symbolic
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` is a symbolic tensor."""
+    return is_symbolic(x)
 
 
 def standardize_dtype(dtype: Any) -> str:

@@ -108,19 +108,18 @@ class CallbackList(Callback):
 
     Args:
         callbacks: the callbacks, called in this order.
-        model: the model they get to see.
         add_history: whether to add a `History` if there is none.
         add_progbar: whether to add a `ProgbarLogger` if there is none.
+        model: the model they get to see.
         params: facts of the run.
     """
 
     def __init__(
         self,
         callbacks: Iterable[Callback] | None = None,
-        model: Any = None,
-        *,
         add_history: bool = False,
         add_progbar: bool = False,
+        model: Any = None,
         **params: Any,
     ) -> None:
         super().__init__()

@@ -1,0 +1,213 @@
+// Layer and RMS normalization along the rows of a matrix, with their gradients.
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "handler.h"
+
+namespace slipstream {
+namespace {
+
+constexpr int kSums = 4;  // that hide the time an addition takes
+using Whole = std::integral_constant<int64_t, kLanes>;
+
+template <class T>
+SLIPSTREAM_INLINE Wide take(const T* from, Whole, float = 0.0f) {
+  return load<Wide>(from);
+}
+template <class T>
+SLIPSTREAM_INLINE Wide take(const T* from, int64_t count, float rest = 0.0f) {
+  return load_first<Wide>(from, count, rest);
+}
+template <class T>
+SLIPSTREAM_INLINE void put(T* to, Wide v, Whole) {
+  store(to, v);
+}
+template <class T>
+SLIPSTREAM_INLINE void put(T* to, Wide v, int64_t count) {
+  store_first(to, v, count);
+}
+
+// Calls body(j, count, sum) for the vectors of a row, where `sum` takes turns.
+template <class Body>
+SLIPSTREAM_INLINE void along(int64_t length, const Body& body) {
+  int64_t j = 0;
+  for (; j + kSums * kLanes <= length; j += kSums * kLanes)
+    for (int k = 0; k < kSums; ++k) body(j + k * kLanes, Whole{}, k);
+  for (; j + kLanes <= length; j += kLanes) body(j, Whole{}, 0);
+  if (j < length) body(j, length - j, 0);
+}
+
+template <int COUNT>
+SLIPSTREAM_INLINE float total(const Wide (&sums)[COUNT]) {
+  Wide all = sums[0];
+  for (int k = 1; k < COUNT; ++k) all += sums[k];
+  return sum(all);
+}
+
+template <bool CENTRED, class T>
+void normalize_row(const T* x, const float* scale, const float* offset, int64_t length,
+                   float epsilon, T* y, float& mean, float& factor) {
+  float centre = 0.0f;
+  if (CENTRED) {
+    Wide sums[kSums] = {};
+    along(length, [&](int64_t j, auto count, int k) { sums[k] += take(x + j, count); });
+    centre = total(sums) / length;
+  }
+  Wide squares[kSums] = {};
+  along(length, [&](int64_t j, auto count, int k) {
+    const Wide centred = take(x + j, count, centre) - centre;
+    squares[k] += centred * centred;
+  });
+  const float by = 1.0f / std::sqrt(total(squares) / length + epsilon);
+  along(length, [&](int64_t j, auto count, int) {
+    Wide v = (take(x + j, count) - centre) * by * take(scale + j, count);
+    if (CENTRED) v += take(offset + j, count);
+    put(y + j, v, count);
+  });
+  mean = centre;
+  factor = by;
+}
+
+// Gradients of ROWS rows for the input; those for scale and offset are added to the sums.
+template <bool CENTRED, int ROWS, class T>
+void differentiate_rows(const T* x, const T* dy, const float* scale, int64_t length,
+                        const float* mean, const float* factor, T* dx, float* dscale,
+                        float* doffset) {
+  Wide ones[ROWS] = {}, twos[ROWS] = {};
+  along(length, [&](int64_t j, auto count, int) {
+    const Wide by = take(scale + j, count);
+    Wide scaling = take(dscale + j, count), shifting = take(doffset + j, count);
+    for (int r = 0; r < ROWS; ++r) {
+      const Wide slope = take(dy + r * length + j, count);
+      const Wide normalized = (take(x + r * length + j, count) - mean[r]) * factor[r];
+      const Wide product = slope * normalized;
+      if (CENTRED) ones[r] += slope * by;
+      twos[r] += product * by;
+      scaling += product;
+      shifting += slope;
+    }
+    put(dscale + j, scaling, count);
+    if (CENTRED) put(doffset + j, shifting, count);
+  });
+  float one[ROWS], two[ROWS];
+  for (int r = 0; r < ROWS; ++r) {
+    one[r] = CENTRED ? sum(ones[r]) / length : 0.0f;
+    two[r] = sum(twos[r]) / length;
+  }
+  along(length, [&](int64_t j, auto count, int) {
+    const Wide by = take(scale + j, count);
+    for (int r = 0; r < ROWS; ++r) {
+      const Wide slope = take(dy + r * length + j, count);
+      const Wide normalized = (take(x + r * length + j, count) - mean[r]) * factor[r];
+      put(dx + r * length + j, (slope * by - one[r] - normalized * two[r]) * factor[r], count);
+    }
+  });
+}
+
+template <bool CENTRED, class T>
+void differentiate(Threads& threads, const T* x, const T* dy, const float* scale, int64_t rows,
+                   int64_t length, const float* mean, const float* factor, T* dx, float* dscale,
+                   float* doffset) {
+  // Each part sums apart; which rows are in it depends on the shape alone.
+  const int64_t most = std::min<int64_t>(64, rows / 8);
+  const int64_t parts = std::max<int64_t>(1, std::min(most, rows * length / 32768));
+  static thread_local Scratch summing;
+  float* const sums = parts > 1 ? summing.get(parts * 2 * length) : nullptr;
+  parallel_for(threads, parts, [&](int64_t part) {
+    constexpr int kRows = 4;
+    float* const scaling = sums ? sums + part * 2 * length : dscale;
+    float* const shifting = sums ? scaling + length : doffset;
+    std::fill(scaling, scaling + length, 0.0f);
+    std::fill(shifting, shifting + length, 0.0f);
+    int64_t r = part * rows / parts;
+    const int64_t end = (part + 1) * rows / parts;
+    for (; r + kRows <= end; r += kRows)
+      differentiate_rows<CENTRED, kRows>(x + r * length, dy + r * length, scale, length, mean + r,
+                                         factor + r, dx + r * length, scaling, shifting);
+    for (; r < end; ++r)
+      differentiate_rows<CENTRED, 1>(x + r * length, dy + r * length, scale, length, mean + r,
+                                     factor + r, dx + r * length, scaling, shifting);
+  });
+  if (sums == nullptr) return;
+  std::fill(dscale, dscale + length, 0.0f);
+  std::fill(doffset, doffset + length, 0.0f);
+  for (int64_t part = 0; part < parts; ++part) {
+    const float* const scaling = sums + part * 2 * length;
+    for (int64_t j = 0; j < length; ++j) dscale[j] += scaling[j];
+    for (int64_t j = 0; j < length; ++j) doffset[j] += scaling[length + j];
+  }
+}
+
+template <class Body>
+ffi::Error with_centred(ffi::DataType type, int64_t centred, const Body& body) {
+  return with_storage(type, [&](auto storage) {
+    if (centred)
+      body(storage, std::true_type{});
+    else
+      body(storage, std::false_type{});
+    return ffi::Error::Success();
+  });
+}
+
+ffi::Error run_rows(Threads threads, Array x, Array scale, Array offset, int64_t centred,
+                    float epsilon, Output y, Output mean, Output factor) {
+  return with_centred(x.element_type(), centred, [&](auto storage, auto is_centred) {
+    using T = decltype(storage);
+    const int64_t rows = x.dimensions()[0], length = x.dimensions()[1];
+    const T* const from = data<T>(x);
+    T* const to = data<T>(y);
+    parallel_ranges(threads, rows, 16384 / length + 1, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r)
+        normalize_row<is_centred()>(from + r * length, data<float>(scale), data<float>(offset),
+                                    length, epsilon, to + r * length, data<float>(mean)[r],
+                                    data<float>(factor)[r]);
+    });
+  });
+}
+
+ffi::Error run_rows_gradient(Threads threads, Array x, Array scale, Array mean, Array factor,
+                             Array dy, int64_t centred, Output dx, Output dscale,
+                             Output doffset) {
+  return with_centred(x.element_type(), centred, [&](auto storage, auto is_centred) {
+    using T = decltype(storage);
+    differentiate<is_centred()>(threads, data<T>(x), data<T>(dy), data<float>(scale),
+                                x.dimensions()[0], x.dimensions()[1], data<float>(mean),
+                                data<float>(factor), data<T>(dx), data<float>(dscale),
+                                data<float>(doffset));
+  });
+}
+
+auto rows_binding() {
+  return ffi::Ffi::Bind()
+      .Ctx<Threads>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Attr<int64_t>("centred")
+      .Attr<float>("epsilon")
+      .Ret<Array>()
+      .Ret<Array>()
+      .Ret<Array>();
+}
+
+auto rows_gradient_binding() {
+  return ffi::Ffi::Bind()
+      .Ctx<Threads>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Attr<int64_t>("centred")
+      .Ret<Array>()
+      .Ret<Array>()
+      .Ret<Array>();
+}
+
+SLIPSTREAM_HANDLER(row_normalization, run_rows, rows_binding());
+SLIPSTREAM_HANDLER(row_normalization_gradient, run_rows_gradient, rows_gradient_binding());
+
+}  // namespace
+}  // namespace slipstream

@@ -1,0 +1,155 @@
+// Products of many rows with one matrix, in tiles that stay in registers.
+//
+// A row is a list of runs of numbers at some place of a source; the windows of a convolution, the
+// rows of a matrix and the taps of a gradient are all of this kind. The matrix is packed into
+// panels, so that the innermost loop reads it in order.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "vector.h"
+
+namespace slipstream {
+
+// Numbers of a row that lie side by side, `offset` floats from where the row begins.
+struct Run {
+  int64_t offset;
+  int64_t length;
+};
+
+// Columns [first, first + count) of a matrix, widened with zeros to `width`.
+struct Panel {
+  int64_t first;
+  int64_t count;
+  int64_t width;
+  int64_t packed;  // where it begins in the packed matrix, in columns
+};
+
+// Rows of a tile of so many vectors: as many as registers hold beside the operands.
+template <int VECTORS>
+inline constexpr int kTileRows = (kRegisters - VECTORS - 2) / VECTORS > 12
+                                     ? 12
+                                     : (kRegisters - VECTORS - 2) / VECTORS;
+
+// The fewest panels whose widths are whole vectors: two, one, a half or four lanes.
+inline std::vector<Panel> panels_of(int64_t columns) {
+  std::vector<Panel> panels;
+  int64_t packed = 0;
+  for (int64_t first = 0; first < columns;) {
+    const int64_t left = columns - first;
+    int64_t width = 2 * kLanes;
+    while (width > 4 && left <= width / 2) width /= 2;
+    if (width == 2 * kLanes && left < width) width = kLanes;
+    const int64_t count = std::min(left, width);
+    panels.push_back({first, count, width, packed});
+    first += count;
+    packed += width;
+  }
+  return panels;
+}
+
+inline int64_t packed_columns(const std::vector<Panel>& panels) {
+  return panels.empty() ? 0 : panels.back().packed + panels.back().width;
+}
+
+template <class V, int ROWS, int VECTORS>
+SLIPSTREAM_INLINE void multiply_tile(const float* const (&rows)[ROWS], const Run* runs,
+                                     int64_t run_count, const float* matrix,
+                                     V (&sums)[ROWS][VECTORS]) {
+  constexpr int lanes = kSize<V>;
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
+  for (int64_t i = 0; i < run_count; ++i) {
+    const float* at[ROWS];
+    for (int r = 0; r < ROWS; ++r) at[r] = rows[r] + runs[i].offset;
+    const int64_t length = runs[i].length;
+    for (int64_t k = 0; k < length; ++k) {
+      V column[VECTORS];
+      for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(matrix + v * lanes);
+      matrix += VECTORS * lanes;
+      for (int r = 0; r < ROWS; ++r)
+        for (int v = 0; v < VECTORS; ++v) sums[r][v] += at[r][k] * column[v];
+    }
+  }
+}
+
+// Where the rows of a product come from and go to, in numbers from `source` and `target`.
+template <class T>
+struct Rows {
+  const float* source;
+  const int64_t* from;
+  T* target;
+  const int64_t* to;
+  int64_t count;
+};
+
+template <class V, int VECTORS, int ROWS, class T>
+void multiply_rows(const Rows<T>& rows, int64_t first, const std::vector<Run>& runs,
+                   const Panel& panel, const float* matrix) {
+  const float* from[ROWS];
+  T* to[ROWS];
+  for (int r = 0; r < ROWS; ++r) {  // rows past the last repeat it
+    const int64_t row = std::min(first + r, rows.count - 1);
+    from[r] = rows.source + rows.from[row];
+    to[r] = rows.target + rows.to[row] + panel.first;
+  }
+  V sums[ROWS][VECTORS];
+  multiply_tile<V, ROWS, VECTORS>(from, runs.data(), runs.size(), matrix, sums);
+  constexpr int lanes = kSize<V>;
+  if (panel.count == panel.width) {
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v) store(to[r] + v * lanes, sums[r][v]);
+  } else {
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v)
+        store_first(to[r] + v * lanes, sums[r][v], panel.count - v * lanes);
+  }
+}
+
+template <class V, int VECTORS, class T>
+void multiply_panel(const Rows<T>& rows, const std::vector<Run>& runs, const Panel& panel,
+                    const float* matrix) {
+  constexpr int most = kTileRows<VECTORS>;
+  constexpr int half = most / 2;
+  constexpr int few = most / 4;
+  int64_t row = 0;
+  for (; row + half < rows.count; row += most)
+    multiply_rows<V, VECTORS, most>(rows, row, runs, panel, matrix);
+  for (; row + few < rows.count; row += half)
+    multiply_rows<V, VECTORS, half>(rows, row, runs, panel, matrix);
+  for (; row < rows.count; row += few)
+    multiply_rows<V, VECTORS, few>(rows, row, runs, panel, matrix);
+}
+
+// Each row times the packed matrix; `depth` numbers a row, `depth` rows of a panel.
+template <class T>
+void multiply(const Rows<T>& rows, const std::vector<Run>& runs, int64_t depth,
+              const std::vector<Panel>& panels, const float* matrix) {
+  for (const Panel& panel : panels) {
+    const float* packed = matrix + panel.packed * depth;
+    if (panel.width == 2 * kLanes)
+      multiply_panel<Wide, 2>(rows, runs, panel, packed);
+    else if (panel.width == kLanes)
+      multiply_panel<Wide, 1>(rows, runs, panel, packed);
+    else if (panel.width == 8)
+      multiply_panel<Vector<8>, 1>(rows, runs, panel, packed);
+    else
+      multiply_panel<Vector<4>, 1>(rows, runs, panel, packed);
+  }
+}
+
+// Lays rows [begin, end) of a matrix into panels of `depth` rows; at(k, j) is its number there.
+template <class At>
+void pack(const std::vector<Panel>& panels, int64_t depth, int64_t begin, int64_t end,
+          float* packed, const At& at) {
+  for (const Panel& panel : panels)
+    for (int64_t k = begin; k < end; ++k) {
+      float* row = packed + panel.packed * depth + k * panel.width;
+      for (int64_t j = 0; j < panel.count; ++j) row[j] = at(k, panel.first + j);
+      for (int64_t j = panel.count; j < panel.width; ++j) row[j] = 0.0f;
+    }
+}
+
+}  // namespace slipstream

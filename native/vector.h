@@ -1,0 +1,194 @@
+// Vectors of floats, as wide as the instruction set this file is compiled for.
+//
+// Written in the compilers' vector extensions, so one source serves AVX-512, AVX2, NEON and SSE.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace slipstream {
+
+#define SLIPSTREAM_INLINE inline __attribute__((always_inline))
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 16;
+inline constexpr int kRegisters = 32;
+#elif defined(__AVX2__)
+inline constexpr int kLanes = 8;
+inline constexpr int kRegisters = 16;
+#elif defined(__aarch64__)
+inline constexpr int kLanes = 4;
+inline constexpr int kRegisters = 32;
+#else
+inline constexpr int kLanes = 4;
+inline constexpr int kRegisters = 16;
+#endif
+
+template <int N>
+struct VectorOf {
+  typedef float Float __attribute__((vector_size(4 * N)));
+  typedef int32_t Int __attribute__((vector_size(4 * N)));
+  typedef uint32_t Bits __attribute__((vector_size(4 * N)));
+  typedef uint16_t Half __attribute__((vector_size(2 * N)));
+};
+
+template <int N>
+using Vector = typename VectorOf<N>::Float;
+using Wide = Vector<kLanes>;
+
+// The upper half of a float; arithmetic is done in floats.
+struct BFloat16 {
+  uint16_t bits;
+};
+
+template <class V>
+inline constexpr int kSize = sizeof(V) / sizeof(float);
+
+template <class V>
+SLIPSTREAM_INLINE V splat(float value) {
+  V v;
+  for (int i = 0; i < kSize<V>; ++i) v[i] = value;
+  return v;
+}
+
+template <class V>
+SLIPSTREAM_INLINE V load(const float* from) {
+  V v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class V>
+SLIPSTREAM_INLINE void store(float* to, V v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+template <class V>
+SLIPSTREAM_INLINE V load(const BFloat16* from) {
+  typedef VectorOf<kSize<V>> Of;
+  typename Of::Half half;
+  std::memcpy(&half, from, sizeof half);
+  typename Of::Bits bits = __builtin_convertvector(half, typename Of::Bits) << 16;
+  V v;
+  std::memcpy(&v, &bits, sizeof v);
+  return v;
+}
+
+// Rounds to the nearest, ties to even; a NaN stays one.
+template <class V>
+SLIPSTREAM_INLINE void store(BFloat16* to, V v) {
+  typedef VectorOf<kSize<V>> Of;
+  typename Of::Bits bits;
+  std::memcpy(&bits, &v, sizeof bits);
+  typename Of::Bits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  rounded = v == v ? rounded : (bits >> 16) | 0x40u;
+  typename Of::Half half = __builtin_convertvector(rounded, typename Of::Half);
+  std::memcpy(to, &half, sizeof half);
+}
+
+SLIPSTREAM_INLINE float to_float(float value) { return value; }
+SLIPSTREAM_INLINE float to_float(BFloat16 value) {
+  uint32_t bits = uint32_t{value.bits} << 16;
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+template <class T>
+SLIPSTREAM_INLINE T from_float(float value);
+template <>
+SLIPSTREAM_INLINE float from_float<float>(float value) {
+  return value;
+}
+template <>
+SLIPSTREAM_INLINE BFloat16 from_float<BFloat16>(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  uint32_t rounded = value == value ? (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16
+                                    : (bits >> 16) | 0x40u;
+  return BFloat16{static_cast<uint16_t>(rounded)};
+}
+
+// The first `count` numbers; the lanes after them are `rest`.
+template <class V, class T>
+SLIPSTREAM_INLINE V load_first(const T* from, int64_t count, float rest = 0.0f) {
+  float lanes[kSize<V>];
+  for (int i = 0; i < kSize<V>; ++i) lanes[i] = i < count ? to_float(from[i]) : rest;
+  return load<V>(lanes);
+}
+
+template <class V, class T>
+SLIPSTREAM_INLINE void store_first(T* to, V v, int64_t count) {
+  for (int i = 0; i < kSize<V>; ++i)
+    if (i < count) to[i] = from_float<T>(v[i]);
+}
+
+template <class V>
+SLIPSTREAM_INLINE float sum(V v) {
+  float lanes[kSize<V>];
+  store(lanes, v);
+  for (int width = kSize<V> / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  return lanes[0];
+}
+
+template <class V>
+SLIPSTREAM_INLINE V maximum(V a, V b) {
+  return a > b ? a : b;
+}
+
+template <class V>
+SLIPSTREAM_INLINE V minimum(V a, V b) {
+  return a < b ? a : b;
+}
+
+template <class V>
+SLIPSTREAM_INLINE float largest(V v) {
+  float result = v[0];
+  for (int i = 1; i < kSize<V>; ++i) result = v[i] > result ? v[i] : result;
+  return result;
+}
+
+// e^x to about 2 units in the last place: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], its
+// coefficients those of Cephes' expf. Below -87.3 it gives 0; NaN stays NaN.
+template <class V>
+SLIPSTREAM_INLINE V exponential(V x) {
+  typedef typename VectorOf<kSize<V>>::Int Int;
+  const V bounded = minimum(maximum(x, splat<V>(-87.3f)), splat<V>(88.7f));
+  const V magic = splat<V>(12582912.0f);  // adding 1.5 * 2^23 rounds to a whole number
+  const V shifted = bounded * 1.44269504f + magic;
+  const V whole = shifted - magic;
+  const V rest = (bounded - whole * 0.693359375f) - whole * -2.12194440e-4f;
+  V y = rest * 1.9875691500e-4f + 1.3981999507e-3f;
+  y = y * rest + 8.3334519073e-3f;
+  y = y * rest + 4.1665795894e-2f;
+  y = y * rest + 1.6666665459e-1f;
+  y = y * rest + 5.0000001201e-1f;
+  y = y * (rest * rest) + rest + 1.0f;
+  Int exponent = __builtin_convertvector(whole, Int) - 1;  // halved, so that 2^128 / 2 fits
+  exponent = (exponent + 127) << 23;
+  V scale;
+  std::memcpy(&scale, &exponent, sizeof scale);
+  V result = y * scale * 2.0f;
+  result = x < -87.3f ? splat<V>(0.0f) : result;
+  result = x > 88.7228f ? splat<V>(__builtin_inff()) : result;
+  return x == x ? result : x;
+}
+
+template <class V>
+SLIPSTREAM_INLINE V sigmoid(V x) {
+  return 1.0f / (1.0f + exponential(-x));
+}
+
+// 1 - 2 / (e^2x + 1), and its series near 0, where the difference would lose digits.
+template <class V>
+SLIPSTREAM_INLINE V hyperbolic_tangent(V x) {
+  const V square = x * x;
+  const V far = 1.0f - 2.0f / (exponential(x * 2.0f) + 1.0f);
+  V near = square * -5.3968254e-2f + 1.3333333e-1f;
+  near = near * square - 3.3333333e-1f;
+  near = near * square * x + x;
+  return square < 0.04f ? near : far;
+}
+
+}  // namespace slipstream

@@ -1,0 +1,247 @@
+"""Operations with two forms: the reference in plain JAX, and one compiled for the CPU.
+
+Each is a JAX primitive, and which form it takes is decided where the program is lowered. Shapes,
+batching and other platforms follow from the reference, which is the definition of correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from slipstream.core import cost
+from slipstream.kernels import native
+
+Form = Callable[..., Any]
+
+
+def operation(
+    name: str,
+    reference: Form,
+    compiled: Form,
+    supports: Callable[..., bool],
+    multiple: bool = False,
+    flops: Callable[..., float] | None = None,
+    shapes: Callable[..., Any] | None = None,
+) -> Primitive:
+    """A primitive that runs `compiled` on a CPU where it can, and `reference` elsewhere.
+
+    Args:
+        name: the primitive's name.
+        reference: ``(*arrays, **parameters)`` to an array, or to a tuple if `multiple`.
+        compiled: the same function; parameters are hashable.
+        supports: told arrays' shapes and dtypes and the parameters, whether `compiled` can.
+        multiple: whether there are several results.
+        flops: like `supports`; the operations that it takes. None counts the reference's.
+        shapes: like `supports`; the results' shapes and dtypes. None asks the reference.
+    """
+    primitive = Primitive(name)
+    primitive.multiple_results = multiple
+
+    def results(*arrays: Any, **parameters: Any) -> Any:
+        if shapes is not None:
+            found = shapes(*arrays, **parameters)
+        else:
+            found = jax.eval_shape(partial(reference, **parameters), *_stand_ins(arrays))
+        made = [jax.core.ShapedArray(each.shape, each.dtype) for each in jax.tree.leaves(found)]
+        return made if multiple else made[0]
+
+    def batched(arrays: Any, axes: Any, **parameters: Any) -> Any:
+        mapped = jax.vmap(partial(reference, **parameters), in_axes=tuple(axes))
+        found = mapped(*arrays)
+        return found, (0,) * len(found) if multiple else 0
+
+    def differentiated(primals: Any, tangents: Any, **parameters: Any) -> Any:
+        return jax.jvp(
+            partial(reference, **parameters), primals, tuple(map(_instantiated, primals, tangents))
+        )
+
+    @cache
+    def eager(parameters: Any) -> Any:
+        return jax.jit(partial(primitive.bind, **dict(parameters)))
+
+    lower_reference = mlir.lower_fun(reference, multiple_results=multiple)
+    lower_compiled = mlir.lower_fun(compiled, multiple_results=multiple)
+
+    def lower_on_cpu(context: Any, *arrays: Any, **parameters: Any) -> Any:
+        fits = supports(*context.avals_in, **parameters) and native.library() is not None
+        return (lower_compiled if fits else lower_reference)(context, *arrays, **parameters)
+
+    def counted(equation: Any) -> cost.Cost:
+        arrays, parameters = [each.aval for each in equation.invars], equation.params
+        fits = supports(*arrays, **parameters) and native.library() is not None
+        if fits and flops is not None:
+            return cost.Cost(flops(*arrays, **parameters), 0)
+        program = jax.make_jaxpr(partial(reference, **parameters))(*_stand_ins(arrays))
+        found = cost.count(program)
+        return found._replace(convolutions=0) if fits else found
+
+    primitive.def_abstract_eval(results)
+    primitive.def_impl(lambda *arrays, **kept: eager(tuple(sorted(kept.items())))(*arrays))
+    batching.primitive_batchers[primitive] = batched
+    ad.primitive_jvps[primitive] = differentiated
+    mlir.register_lowering(primitive, lower_reference)
+    mlir.register_lowering(primitive, lower_on_cpu, platform="cpu")
+    cost.RULES[name] = counted
+    return primitive
+
+
+def differentiable(
+    name: str,
+    reference: Form,
+    compiled: Form,
+    compiled_gradient: Form,
+    supports: Callable[..., bool],
+    inputs: int,
+    flops: Callable[..., float] | None = None,
+) -> Callable[..., tuple[Any, ...]]:
+    """A function with compiled forms of its value and of its gradient.
+
+    Forward mode and second derivatives follow from the reference.
+
+    Args:
+        name: the primitives' name.
+        reference: ``(*arrays, **parameters)`` to ``(outputs, saved)``, two tuples of arrays;
+            `saved` is what the gradient wants to know again, and may be empty.
+        compiled: ``(*arrays, save, **parameters)`` to the outputs, and what is saved if `save`,
+            in one tuple.
+        compiled_gradient: ``(arrays, saved, cotangents, **parameters)`` to the cotangents of the
+            first `inputs` arrays.
+        supports: told the arrays' shapes and dtypes and the parameters, whether these can.
+        inputs: how many arrays, from the first on, have a gradient.
+        flops: like `supports`; None counts the reference's.
+
+    Returns:
+        ``(*arrays, **parameters)`` to the outputs.
+    """
+
+    def outputs(*arrays: Any, **parameters: Any) -> tuple[Any, ...]:
+        return tuple(reference(*arrays, **parameters)[0])
+
+    def value_reference(*arrays: Any, save: bool, **parameters: Any) -> tuple[Any, ...]:
+        found, saved = reference(*arrays, **parameters)
+        return (*found, *saved) if save else tuple(found)
+
+    def value_supports(*arrays: Any, save: bool, **parameters: Any) -> bool:
+        return supports(*arrays, **parameters)
+
+    def with_first(function: Form, arrays: Any) -> Form:
+        return lambda *first: function(*first, *arrays[inputs:])
+
+    def gradient_reference(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+        arrays, cotangents = given[:count], given[count + saved :]
+        chosen = with_first(partial(outputs, **parameters), arrays)
+        return jax.vjp(chosen, *arrays[:inputs])[1](tuple(cotangents))
+
+    def gradient_compiled(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+        end = count + saved
+        return tuple(compiled_gradient(given[:count], given[count:end], given[end:], **parameters))
+
+    def gradient_supports(*given: Any, count: int, saved: int, **parameters: Any) -> bool:
+        return supports(*given[:count], **parameters)
+
+    def gradient_shapes(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+        return given[:inputs]
+
+    def tangent_reference(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+        arrays, tangents = given[:count], given[count + saved :]
+        chosen = with_first(partial(outputs, **parameters), arrays)
+        return jax.jvp(chosen, arrays[:inputs], tangents)[1]
+
+    def never(*given: Any, **parameters: Any) -> bool:
+        return False
+
+    value = operation(name, value_reference, compiled, value_supports, True, _saving(flops))
+    gradient = operation(
+        f"{name}_gradient",
+        gradient_reference,
+        gradient_compiled,
+        gradient_supports,
+        True,
+        shapes=gradient_shapes,
+    )
+    # The derivative along a direction: linear in it, and its transpose is the gradient.
+    tangent = operation(f"{name}_tangent", tangent_reference, tangent_reference, never, True)
+
+    def value_jvp(primals: Any, tangents: Any, *, save: bool, **parameters: Any) -> Any:
+        found = value.bind(*primals, save=True, **parameters)
+        kept = len(jax.eval_shape(partial(outputs, **parameters), *_stand_ins(primals)))
+        directions = map(_instantiated, primals[:inputs], tangents[:inputs])
+        derivatives = tangent.bind(
+            *primals,
+            *found[kept:],
+            *directions,
+            count=len(primals),
+            saved=len(found) - kept,
+            **parameters,
+        )
+        if not save:
+            return found[:kept], derivatives
+        return found, [*derivatives, *map(_no_tangent, found[kept:])]
+
+    def tangent_transpose(cotangents: Any, *given: Any, count: int, saved: int, **kept: Any) -> Any:
+        known, directions = given[: count + saved], given[count + saved :]
+        found = gradient.bind(
+            *known, *map(ad.instantiate_zeros, cotangents), count=count, saved=saved, **kept
+        )
+        linear = map(ad.is_undefined_primal, directions)
+        return [None] * len(known) + [
+            g if is_linear else None for g, is_linear in zip(found, linear)
+        ]
+
+    ad.primitive_jvps[value] = value_jvp
+    ad.primitive_transposes[tangent] = tangent_transpose
+    return lambda *arrays, **parameters: tuple(value.bind(*arrays, save=False, **parameters))
+
+
+def bilinear(primitive: Primitive, transpose_left: Form, transpose_right: Form) -> None:
+    """Gradients of an operation that is linear in each of its two arrays.
+
+    Args:
+        transpose_left: ``(cotangent, left_shape, right, **parameters)`` to the left's cotangent.
+        transpose_right: ``(cotangent, left, right_shape, **parameters)`` to the right's.
+    """
+
+    def left(cotangent: Any, unknown: Any, right: Any, **parameters: Any) -> Any:
+        return transpose_left(cotangent, unknown.aval.shape, right, **parameters)
+
+    def right(cotangent: Any, left: Any, unknown: Any, **parameters: Any) -> Any:
+        return transpose_right(cotangent, left, unknown.aval.shape, **parameters)
+
+    ad.defbilinear(primitive, left, right)
+
+
+def floats(*arrays: Any) -> bool:
+    """Whether all are of one float type that the compiled forms store."""
+    types = {str(array.dtype) for array in arrays}
+    return len(types) == 1 and types <= {"float32", "bfloat16"}
+
+
+def _stand_ins(arrays: Any) -> list[Any]:
+    return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
+
+
+def _instantiated(primal: Any, tangent: Any) -> Any:
+    """The tangent as an array: zeros where there is none."""
+    if not isinstance(tangent, ad.Zero):
+        return tangent
+    if not jax.numpy.issubdtype(primal.dtype, jax.numpy.inexact):
+        return np.zeros(primal.shape, jax.dtypes.float0)
+    return jax.numpy.zeros(primal.shape, primal.dtype)
+
+
+def _no_tangent(primal: Any) -> Any:
+    """What is saved counts as constant: the references of the derivatives do not look at it."""
+    return ad.Zero(jax.typeof(primal).to_tangent_aval())
+
+
+def _saving(flops: Callable[..., float] | None) -> Callable[..., float] | None:
+    if flops is None:
+        return None
+    return lambda *arrays, save, **parameters: flops(*arrays, **parameters)

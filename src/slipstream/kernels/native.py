@@ -1,0 +1,130 @@
+"""The compiled CPU kernels: which library fits this machine, and how XLA gets to know it.
+
+``SLIPSTREAM_KERNELS`` chooses: ``native`` (the default) takes the fastest library the processor
+can run, ``avx512``, ``avx2`` or ``neon`` that one, ``reference`` none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+LIBRARIES = Path(__file__).parent / "libraries"
+# From the fastest on: the instructions a library needs, as Linux names them.
+NEEDS = {
+    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd", "fma", "bmi2", "avx2"},
+    "avx2": {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"},
+    "neon": set[str](),
+}
+_MACHINES = {"avx512": "x86_64", "avx2": "x86_64", "neon": "arm64"}
+_forced: ContextVar[str | None] = ContextVar("kernels", default=None)
+
+
+class _Target(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("handler", ctypes.c_void_p)]
+
+
+def choice() -> str:
+    """What was asked for: ``"native"``, ``"reference"``, or the name of a library."""
+    return _forced.get() or os.environ.get("SLIPSTREAM_KERNELS") or "native"
+
+
+@contextmanager
+def kernels(which: str) -> Iterator[None]:
+    """Programs compiled inside use these forms: ``"native"`` or ``"reference"``.
+
+    A program keeps the forms it was compiled with; what was compiled before is compiled anew.
+    """
+    if which not in ("native", "reference"):
+        raise ValueError(f"kernels must be 'native' or 'reference'; got {which!r}.")
+    changes = which != choice()
+    token = _forced.set(which)
+    if changes:
+        jax.clear_caches()
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+        if changes:
+            jax.clear_caches()
+
+
+def library() -> str | None:
+    """Name of the library in use, loaded by now; None where the reference forms run."""
+    wanted = choice()
+    return None if wanted == "reference" else _load(wanted)
+
+
+def runnable() -> list[str]:
+    """Names of the libraries that this processor can run and that were built, fastest first."""
+    machine = {"amd64": "x86_64", "aarch64": "arm64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    features = _features()
+    return [
+        name
+        for name, needs in NEEDS.items()
+        if _MACHINES[name] == machine and needs <= features and (LIBRARIES / f"{name}.so").exists()
+    ]
+
+
+@cache
+def _load(wanted: str) -> str | None:
+    names = runnable()
+    if wanted != "native":
+        if wanted not in names:
+            raise ValueError(
+                f"SLIPSTREAM_KERNELS={wanted} cannot run here; this machine has "
+                f"{', '.join(['reference', *names])}."
+            )
+        names = [wanted]
+    if not names:
+        warnings.warn(
+            "Slipstream's CPU kernels are not installed or do not fit this processor; slower "
+            "forms run instead. `slipstream doctor` says what is missing.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    loaded = ctypes.CDLL(str(LIBRARIES / f"{names[0]}.so"))
+    loaded.slipstream_targets.restype = ctypes.POINTER(_Target)
+    count = ctypes.c_int64()
+    targets = loaded.slipstream_targets(ctypes.byref(count))
+    for target in targets[: count.value]:
+        capsule = jax.ffi.pycapsule(ctypes.cast(target.handler, ctypes.CFUNCTYPE(None)))
+        jax.ffi.register_ffi_target(target.name.decode(), capsule, platform="cpu")
+    return names[0]
+
+
+def call(name: str, results: Any, *operands: Any, **attributes: Any) -> Any:
+    """An operation of the library inside a program: numbers become 64-bit, lists arrays of them."""
+
+    def converted(value: Any) -> Any:
+        if isinstance(value, bool | int):
+            return np.int64(value)
+        if isinstance(value, float):
+            return np.float32(value)
+        return np.asarray(value, np.int64) if isinstance(value, Sequence) else value
+
+    attributes = {key: converted(value) for key, value in attributes.items()}
+    return jax.ffi.ffi_call(f"slipstream_{name}", results)(*operands, **attributes)
+
+
+def _features() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    found = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return set(found.partition(":")[2].split())

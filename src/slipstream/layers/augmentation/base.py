@@ -1,0 +1,284 @@
+"""What all augmentation layers share: inputs in any form, draws, the mode, the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from slipstream.core import config
+from slipstream.core.layer import Layer
+from slipstream.core.random import draw_seed, key_from, layer_key
+from slipstream.core.scope import Scope, current_scope
+from slipstream.core.symbol import SymbolicTensor, symbols_in
+from slipstream.layers.augmentation import boxes as box_rules
+
+Shape = tuple[int, int, int, int]  # batch, height, width, channels
+
+
+class Augmentation(Layer):
+    """A layer that changes pictures at random while training and passes them on otherwise.
+
+    Input: pictures ``(batch, height, width, channels)``, or one without the batch axis; or a
+    dictionary with them under ``"images"`` and, each where wanted, ``"labels"``,
+    ``"segmentation_masks"`` ``(batch, height, width, classes)`` and ``"bounding_boxes"`` with
+    ``"boxes"`` ``(batch, boxes, 4)`` and ``"labels"`` ``(batch, boxes)``. Output in the same form.
+    Other keys pass through.
+
+    Each example has draws of its own, which depend on the run's seed, the step, the layer and the
+    example's row. Called on arrays outside of a model the layer augments, unless told
+    ``training=False``.
+
+    A subclass says in `_draw` what it draws and in `_images`, `_masks`, `_boxes` and `_labels` what
+    it does with that. They see batches, channels last, pictures as floats, boxes as
+    ``(left, top, right, bottom)`` in pixels.
+
+    Args:
+        seed: makes this layer's draws independent of its place in the model, and repeatable
+            outside of one.
+        data_format: ``"channels_last"`` or ``"channels_first"``.
+        bounding_box_format: format of boxes; needed where there are any.
+    """
+
+    per_example = True
+    _always = False  # whether the layer acts in prediction too, then with no key to draw by
+    _random = True  # whether there is anything to draw
+    _arguments: tuple[str, ...] = ()  # attributes that `get_config` tells
+    _moves = False  # whether pixels go to other places, so that boxes have to follow
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        data_format: str | None = None,
+        bounding_box_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool)):
+            raise self._fault("seed", "a whole number", seed)
+        self.seed = seed
+        self.data_format = data_format or config.image_data_format()
+        if self.data_format not in ("channels_last", "channels_first"):
+            raise self._fault("data_format", "'channels_last' or 'channels_first'", data_format)
+        self.bounding_box_format = bounding_box_format
+        if bounding_box_format is not None and bounding_box_format not in box_rules.FORMATS:
+            wanted = f"one of {', '.join(box_rules.FORMATS)}"
+            raise self._fault("bounding_box_format", wanted, bounding_box_format)
+        self._calls = 0  # outside of programs
+
+    def _fault(self, argument: str, wanted: str, value: Any) -> ValueError:
+        return ValueError(
+            f"{type(self).__name__} layer {self.name!r}: {argument} must be {wanted}; "
+            f"got {value!r}."
+        )
+
+    # ---- what subclasses say -----------------------------------------------------------------
+
+    def _draw(self, key: Any, shape: Shape) -> Any:
+        """What is drawn for pictures of this shape; arrays with a row for each example."""
+        return None
+
+    def _images(self, images: Any, draw: Any) -> Any:
+        return images
+
+    def _masks(self, masks: Any, draw: Any) -> Any:
+        return masks
+
+    def _boxes(self, boxes: Any, draw: Any, shape: Shape) -> Any:
+        return boxes
+
+    def _labels(self, labels: Any, draw: Any) -> Any:
+        return labels
+
+    def _size(self, height: Any, width: Any) -> tuple[Any, Any]:
+        """Height and width of the pictures that come out."""
+        return height, width
+
+    # ---- calling -----------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Augment pictures, or extend a graph."""
+        if symbols_in((args, kwargs)):
+            mode = {} if training is None else {"training": training}
+            return super().__call__(*args, **mode, **kwargs)
+        scope = current_scope()
+        if training is None and (scope is None or scope.training is None):
+            training = True
+        return super().__call__(*args, training=training, **kwargs)
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        """Augment while training, else pass on."""
+        scope = current_scope()
+        leaves = jax.tree.leaves(data)
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+        if traced or (scope is not None and scope.key is not None):
+            key = layer_key(self, self.seed) if training and self._random else None
+            return self._whole(data, key, training)
+        if "_program" not in vars(self):  # compiled once for each shape of data
+            self._program = jax.jit(self._alone, static_argnums=2)
+        number = draw_seed() if self.seed is None else self._calls
+        self._calls += training
+        return self._program(data, np.uint32(number), training)
+
+    def _alone(self, data: Any, number: Any, training: bool) -> Any:
+        """Augment data outside of any program, with draws of their own for each number."""
+        with Scope(training=training, key=key_from(number)).active():
+            key = layer_key(self, self.seed) if training and self._random else None
+            return self._whole(data, key, training)
+
+    def _whole(self, data: Any, key: Any, training: bool) -> Any:
+        """Augment data in the form in which it came."""
+        given = dict(data) if isinstance(data, dict) else {"images": data}
+        if given.get("images") is None:
+            raise ValueError(
+                f"{type(self).__name__} layer {self.path!r} wants pictures under 'images'; got a "
+                f"dictionary with {sorted(given)}."
+            )
+        rank = given["images"].ndim
+        if rank not in (3, 4):
+            raise ValueError(
+                f"{type(self).__name__} layer {self.path!r} takes pictures of 3 axes or batches of "
+                f"them; got shape {given['images'].shape}."
+            )
+        known = {name: given[name] for name in _KNOWN if given.get(name) is not None}
+        if "bounding_boxes" in known and self.bounding_box_format is None and self._moves:
+            raise ValueError(
+                f"{type(self).__name__} layer {self.path!r} got 'bounding_boxes' but does not know "
+                "their format. Give the layer bounding_box_format='xyxy', for example."
+            )
+        dtype = self._dtype_of_images(known["images"].dtype)
+        if rank == 3:
+            known = jax.tree.map(lambda leaf: leaf[None], known)
+        known["images"] = known["images"].astype(_working(self.compute_dtype))
+        if training or self._always:
+            known = self._facing(known, inwards=True)
+            known = self._augment(known, key)
+            known = self._facing(known, inwards=False)
+        known["images"] = known["images"].astype(dtype)
+        if rank == 3:
+            known = jax.tree.map(lambda leaf: leaf[0], known)
+        return {**given, **known} if isinstance(data, dict) else known["images"]
+
+    def _facing(self, known: dict[str, Any], inwards: bool) -> dict[str, Any]:
+        """Channels and boxes as subclasses see them, or back as they came."""
+        known = dict(known)
+        first = self.data_format == "channels_first"
+
+        def turn(pictures: Any) -> Any:
+            return jnp.moveaxis(pictures, *((-3, -1) if inwards else (-1, -3)))
+
+        for name in ("images", "segmentation_masks") if first else ():
+            if name in known:
+                known[name] = turn(known[name])
+        if "bounding_boxes" in known and self.bounding_box_format is not None:
+            shape = known["images"].shape  # after turning outwards channels may be first
+            height, width = shape[2:] if first and not inwards else shape[1:3]
+            ways = (self.bounding_box_format, "xyxy")
+            known["bounding_boxes"] = box_rules.convert_format(
+                known["bounding_boxes"], *(ways if inwards else ways[::-1]), height, width
+            )
+            if not inwards:
+                boxes = known["bounding_boxes"]["boxes"].astype(self.compute_dtype)
+                known["bounding_boxes"]["boxes"] = boxes
+        return known
+
+    def _augment(self, known: dict[str, Any], key: Any) -> dict[str, Any]:
+        """A batch of pictures and what belongs to them, augmented by one draw."""
+        shape = known["images"].shape
+        draw = self._draw(key, shape)
+        result = {**known, "images": self._images(known["images"], draw)}
+        if "segmentation_masks" in known:
+            result["segmentation_masks"] = self._masks(known["segmentation_masks"], draw)
+        if "labels" in known:
+            result["labels"] = self._labels(known["labels"], draw)
+        if "bounding_boxes" in known and self._moves:
+            found = known["bounding_boxes"]
+            moved = self._boxes(found["boxes"], draw, shape)
+            size = self._size(*shape[1:3])
+            result["bounding_boxes"] = box_rules.clip({**found, "boxes": moved}, *size)
+        return result
+
+    def _dtype_of_images(self, given: Any) -> Any:
+        """Type of the pictures that come out."""
+        whole = self.keeps_dtype and not jnp.issubdtype(given, jnp.floating)
+        return jnp.dtype(given if whole else self.compute_dtype)
+
+    # ---- shapes and configuration ------------------------------------------------------------
+
+    def compute_output_shape(self, data_shape: Any) -> Any:
+        """The input's shapes, with the new height and width."""
+        if isinstance(data_shape, dict):
+            return {**data_shape, "images": self.compute_output_shape(data_shape["images"])}
+        shape = list(data_shape)
+        axes = slice(-2, None) if self.data_format == "channels_first" else slice(-3, -1)
+        shape[axes] = self._size(*shape[axes])
+        return tuple(shape)
+
+    def compute_output_spec(self, data: Any, training: bool = True) -> Any:
+        """Symbolic outputs for symbolic inputs."""
+        self._maybe_build((data,), {})
+        if isinstance(data, dict):
+            return {**data, **self._rest_spec(data), "images": self._images_spec(data["images"])}
+        return self._images_spec(data)
+
+    def _images_spec(self, images: Any) -> Any:
+        dtype = self._dtype_of_images(jnp.dtype(images.dtype)).name
+        return SymbolicTensor(self.compute_output_shape(tuple(images.shape)), dtype)
+
+    def _rest_spec(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Specs of what belongs to the pictures, as the layer's types make them."""
+
+        def spec(leaf: Any, shape: tuple) -> Any:
+            floats = jnp.issubdtype(jnp.dtype(leaf.dtype), jnp.floating)
+            return SymbolicTensor(shape, self.compute_dtype if floats else leaf.dtype)
+
+        rest = {name: data[name] for name in data if name != "images"}
+        found = jax.tree.map(lambda leaf: spec(leaf, tuple(leaf.shape)), rest)
+        if "segmentation_masks" in rest:
+            masks = rest["segmentation_masks"]
+            found["segmentation_masks"] = spec(
+                masks, Augmentation.compute_output_shape(self, tuple(masks.shape))
+            )
+        return found
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of an equal layer."""
+        boxes = self.bounding_box_format
+        return {
+            **super().get_config(),
+            "data_format": self.data_format,
+            **({} if boxes is None else {"bounding_box_format": boxes}),
+            **{name: getattr(self, name) for name in self._arguments},
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_program"}
+
+    def show(self, images: Any, draws: int = 4, rows: int = 4) -> Any:
+        """A picture of some pictures, each followed by what the layer makes of it.
+
+        Args:
+            images: ``(batch, height, width, channels)`` or one of them, or a dictionary with such.
+            draws: how many results to show of each.
+            rows: how many pictures to show.
+
+        Returns:
+            A ``PIL.Image``, which notebooks display; ``.save("draws.png")`` writes it.
+
+        Raises:
+            ImportError: without Pillow.
+        """
+        from slipstream.layers.augmentation.picture import grid
+
+        return grid(self, images, draws, rows)
+
+
+_KNOWN = ("images", "bounding_boxes", "segmentation_masks", "labels")
+
+
+def _working(compute_dtype: str) -> Any:
+    """Type in which pictures are worked on: places need more digits than 16-bit floats have."""
+    return jnp.promote_types(compute_dtype, jnp.float32)

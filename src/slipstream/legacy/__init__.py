@@ -1,0 +1,5 @@
+"""Older names, as `keras.legacy` has them."""
+
+from slipstream.legacy import saving
+
+__all__ = ["saving"]
