@@ -47,46 +47,49 @@ void with_vectors(int64_t row, const Body& body) {
 template <int N>
 using Count = std::integral_constant<int, N>;
 
-template <class V, int COUNT, class T, class R>
-SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
-                                      const std::vector<Tap>& taps, const float* weights,
-                                      int64_t row, R* target, int64_t target_step) {
-  V sums[COUNT];
-  for (int p = 0; p < COUNT; ++p) sums[p] = V{};
-  for (const Tap& tap : taps) {
-    const V weight = load<V>(weights + tap.index * row);
-    const T* const at = source + tap.offset;
-    for (int p = 0; p < COUNT; ++p) sums[p] += load<V>(at + p * source_step) * weight;
-  }
-  for (int p = 0; p < COUNT; ++p) store(target + p * target_step, sums[p]);
-}
-
-// Sums over taps for `count` positions of `row` numbers; as many numbers are a tap's weights.
-template <class V, class T, class R>
-void correlate(const T* source, int64_t source_step, const std::vector<Tap>& taps,
-               const float* weights, int64_t row, R* target, int64_t target_step, int64_t count) {
-  const auto tiles = [&](auto size, int64_t p) {
-    for_channels<V>(row, [&](int64_t c) {
-      correlate_tile<V, decltype(size)::value>(source + p * source_step + c, source_step, taps,
-                                               weights + c, row, target + p * target_step + c,
-                                               target_step);
-    });
-  };
-  int64_t p = 0;
-  for (; p + 8 <= count; p += 8) tiles(Count<8>{}, p);
-  for (; p + 4 <= count; p += 4) tiles(Count<4>{}, p);
-  for (; p + 2 <= count; p += 2) tiles(Count<2>{}, p);
-  for (; p < count; ++p) tiles(Count<1>{}, p);
-}
-
 // The first number of each vector of a row; the last vector may begin before the others end.
 template <class V>
 SLIPSTREAM_INLINE int64_t vector_at(int64_t i, int64_t row) {
   return std::min(i * kSize<V>, row - kSize<V>);
 }
 template <class V>
-int64_t summed_row(int64_t row) {
+int64_t whole(int64_t row) {
   return divide_up(row, kSize<V>) * kSize<V>;
+}
+
+template <class V, int COUNT, class T, class R>
+SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
+                                      const std::vector<Tap>& taps, const float* weights,
+                                      R* target, int64_t target_step) {
+  V sums[COUNT];
+  for (int p = 0; p < COUNT; ++p) sums[p] = V{};
+  for (const Tap& tap : taps) {
+    const V weight = load<V>(weights + tap.index * kSize<V>);
+    const T* const at = source + tap.offset;
+    for (int p = 0; p < COUNT; ++p) sums[p] += load<V>(at + p * source_step) * weight;
+  }
+  for (int p = 0; p < COUNT; ++p) store(target + p * target_step, sums[p]);
+}
+
+// Sums over taps for `count` positions of `row` numbers; `depth` vectors of weights for each of
+// theirs.
+template <class V, class T, class R>
+void correlate(const T* source, int64_t source_step, const std::vector<Tap>& taps,
+               const float* weights, int64_t depth, int64_t row, R* target, int64_t target_step,
+               int64_t count) {
+  const auto tiles = [&](auto size, int64_t p) {
+    for (int64_t i = 0; i * kSize<V> < row; ++i) {
+      const int64_t c = vector_at<V>(i, row);
+      correlate_tile<V, decltype(size)::value>(source + p * source_step + c, source_step, taps,
+                                               weights + i * depth * kSize<V>,
+                                               target + p * target_step + c, target_step);
+    }
+  };
+  int64_t p = 0;
+  for (; p + 8 <= count; p += 8) tiles(Count<8>{}, p);
+  for (; p + 4 <= count; p += 4) tiles(Count<4>{}, p);
+  for (; p + 2 <= count; p += 2) tiles(Count<2>{}, p);
+  for (; p < count; ++p) tiles(Count<1>{}, p);
 }
 
 template <class V, int COUNT, class T, class R>
@@ -119,7 +122,7 @@ void accumulate(const T* source, int64_t source_step, const std::vector<Tap>& ta
         accumulate_tile<V, decltype(size)::value>(
             source + p * source_step + c, source_step, taps.data() + t,
             gradient + p * gradient_step + c, gradient_step, std::min(run, count - p),
-            sums + i * kSize<V>, summed_row<V>(row));
+            sums + i * kSize<V>, whole<V>(row));
       }
     };
     size_t t = 0;
@@ -137,17 +140,17 @@ void copy(const From* from, int64_t count, To* to) {
   for (; i < count; ++i) to[i] = from_float<To>(to_float(from[i]));
 }
 
-// Kernels as floats, each tap's repeated to fill a row.
-template <class T>
-const float* weights_of(const Depthwise& d, const T* kernel, int64_t row, Scratch& scratch) {
-  const int64_t filters = d.filters();
-  if constexpr (std::is_same_v<T, float>)
-    if (row == filters) return kernel;
-  float* const weights = scratch.get(d.taps() * row);
-  for (int64_t tap = 0; tap < d.taps(); ++tap)
-    for (int64_t i = 0; i < row; ++i)
-      weights[tap * row + i] = to_float(kernel[tap * filters + i % filters]);
-  return weights;
+// Weights as `correlate` reads them; a row may hold those of several positions.
+template <class V, class T>
+const float* pack(const Depthwise& d, const T* kernel, int64_t row, Scratch& scratch) {
+  constexpr int64_t lanes = kSize<V>;
+  float* const packed = scratch.get(d.taps() * whole<V>(row));
+  float* to = packed;
+  for (int64_t i = 0; i * lanes < row; ++i)
+    for (int64_t tap = 0; tap < d.taps(); ++tap)
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        *to++ = to_float(kernel[tap * d.filters() + (vector_at<V>(i, row) + lane) % d.filters()]);
+  return packed;
 }
 
 // Lines of a source as the copies described above: `row` numbers hold `group` positions.
@@ -254,21 +257,22 @@ void run_plain(Threads& threads, const Depthwise& d, bool backward, const T* sou
                const T* kernel, T* target) {
   const Plan plan(d.windows, backward);
   const int64_t channels = d.channels, stretches = plan.lines() * plan.segments.size();
-  static thread_local Scratch packing;
-  const float* const weights = weights_of(d, kernel, channels, packing);
-  const int64_t all = d.windows.batch * stretches;
-  const int64_t work = d.windows.batch * volume(plan.target) * channels * d.taps();
+  const int64_t all = d.windows.batch * stretches, depth = d.taps();
+  const int64_t work = d.windows.batch * volume(plan.target) * channels * depth;
   const int64_t parts = parts_of(all, work, 4 * thread_count(threads));
-  parallel_for(threads, parts, [&](int64_t part) {
-    for_stretches(plan, channels, channels, part * all / parts, (part + 1) * all / parts,
-                  [&](const Stretch& s) {
-                    const T* const from = source + s.image * volume(plan.source) * channels;
-                    T* const to = target + s.image * volume(plan.target) * channels + s.target;
-                    with_vectors(channels, [&](auto width) {
-                      correlate<decltype(width)>(from, s.source_step, s.taps, weights, channels,
-                                                 to, s.target_step, s.count);
+  with_vectors(channels, [&](auto width) {
+    using V = decltype(width);
+    static thread_local Scratch packing;
+    const float* const weights = pack<V>(d, kernel, channels, packing);
+    parallel_for(threads, parts, [&](int64_t part) {
+      for_stretches(plan, channels, channels, part * all / parts, (part + 1) * all / parts,
+                    [&](const Stretch& s) {
+                      const T* const from = source + s.image * volume(plan.source) * channels;
+                      T* const to = target + s.image * volume(plan.target) * channels + s.target;
+                      correlate<V>(from, s.source_step, s.taps, weights, depth, channels, to,
+                                   s.target_step, s.count);
                     });
-                  });
+    });
   });
 }
 
@@ -281,7 +285,7 @@ void run_framed(Threads& threads, const Depthwise& d, bool backward, const T* so
   const int64_t source_channels = backward ? filters : d.channels;
   const int64_t target_channels = backward ? d.channels : filters;
   static thread_local Scratch packing;
-  const float* const weights = weights_of(d, kernel, frame.row, packing);
+  const float* const weights = pack<Wide>(d, kernel, frame.row, packing);
   const int64_t lines = d.windows.batch * plan.lines();
   const int64_t parts = parts_of(lines, lines * plan.target[2] * filters * d.taps(),
                                  4 * thread_count(threads));
@@ -292,8 +296,8 @@ void run_framed(Threads& threads, const Depthwise& d, bool backward, const T* so
                static thread_local Scratch resulting;
                const int64_t groups = divide_up(segment.count, frame.group);
                float* const results = resulting.get(groups * frame.row);
-               correlate<Wide>(copies, frame.row, taps, weights, frame.row, results, frame.row,
-                               groups);
+               correlate<Wide>(copies, frame.row, taps, weights, d.taps(), frame.row, results,
+                               frame.row, groups);
                T* to = target + (line * plan.target[2] + segment.first) * target_channels;
                if (segment.step == 1 && fold == 1) {
                  copy(results, segment.count * filters, to);
@@ -328,7 +332,7 @@ class PartialSums {
         for (int64_t p = 0; p < parts_; ++p)
           for (int64_t i = f; i < row_; i += filters) {  // positions of a group
             const int64_t vector = i / kSize<V>;
-            total += part(p)[tap * summed_row<V>(row_) + vector * kSize<V> + i -
+            total += part(p)[tap * whole<V>(row_) + vector * kSize<V> + i -
                              vector_at<V>(vector, row_)];
           }
         dw[tap * filters + f] = from_float<T>(total);
@@ -336,7 +340,7 @@ class PartialSums {
   }
 
  private:
-  int64_t part_size() const { return taps_ * summed_row<V>(row_); }
+  int64_t part_size() const { return taps_ * whole<V>(row_); }
   static Scratch& memory() {
     static thread_local Scratch scratch;
     return scratch;

@@ -9,7 +9,7 @@
 namespace slipstream {
 namespace {
 
-constexpr int kSums = 4;  // that hide the time an addition takes
+constexpr int kRows = 4;  // worked on at once: one's sums are added while another's are loaded
 using Whole = std::integral_constant<int64_t, kLanes>;
 
 template <class T>
@@ -29,45 +29,47 @@ SLIPSTREAM_INLINE void put(T* to, Wide v, int64_t count) {
   store_first(to, v, count);
 }
 
-// Calls body(j, count, sum) for the vectors of a row, where `sum` takes turns.
+// Calls body(j, count) for the vectors of a row.
 template <class Body>
 SLIPSTREAM_INLINE void along(int64_t length, const Body& body) {
   int64_t j = 0;
-  for (; j + kSums * kLanes <= length; j += kSums * kLanes)
-    for (int k = 0; k < kSums; ++k) body(j + k * kLanes, Whole{}, k);
-  for (; j + kLanes <= length; j += kLanes) body(j, Whole{}, 0);
-  if (j < length) body(j, length - j, 0);
+  for (; j + kLanes <= length; j += kLanes) body(j, Whole{});
+  if (j < length) body(j, length - j);
 }
 
-template <int COUNT>
-SLIPSTREAM_INLINE float total(const Wide (&sums)[COUNT]) {
-  Wide all = sums[0];
-  for (int k = 1; k < COUNT; ++k) all += sums[k];
-  return sum(all);
-}
-
-template <bool CENTRED, class T>
-void normalize_row(const T* x, const float* scale, const float* offset, int64_t length,
-                   float epsilon, T* y, float& mean, float& factor) {
-  float centre = 0.0f;
+template <bool CENTRED, int ROWS, class T>
+void normalize_rows(const T* x, const float* scale, const float* offset, int64_t length,
+                    float epsilon, T* y, float* mean, float* factor) {
+  float centre[ROWS] = {}, by[ROWS];
   if (CENTRED) {
-    Wide sums[kSums] = {};
-    along(length, [&](int64_t j, auto count, int k) { sums[k] += take(x + j, count); });
-    centre = total(sums) / length;
+    Wide sums[ROWS] = {};
+    along(length, [&](int64_t j, auto count) {
+      for (int r = 0; r < ROWS; ++r) sums[r] += take(x + r * length + j, count);
+    });
+    for (int r = 0; r < ROWS; ++r) centre[r] = sum(sums[r]) / length;
   }
-  Wide squares[kSums] = {};
-  along(length, [&](int64_t j, auto count, int k) {
-    const Wide centred = take(x + j, count, centre) - centre;
-    squares[k] += centred * centred;
+  Wide squares[ROWS] = {};
+  along(length, [&](int64_t j, auto count) {
+    for (int r = 0; r < ROWS; ++r) {
+      const Wide centred = take(x + r * length + j, count, centre[r]) - centre[r];
+      squares[r] += centred * centred;
+      __builtin_prefetch(y + r * length + j, 1);
+      __builtin_prefetch(x + (ROWS + r) * length + j);
+    }
   });
-  const float by = 1.0f / std::sqrt(total(squares) / length + epsilon);
-  along(length, [&](int64_t j, auto count, int) {
-    Wide v = (take(x + j, count) - centre) * by * take(scale + j, count);
-    if (CENTRED) v += take(offset + j, count);
-    put(y + j, v, count);
+  for (int r = 0; r < ROWS; ++r) {
+    by[r] = 1.0f / std::sqrt(sum(squares[r]) / length + epsilon);
+    mean[r] = centre[r];
+    factor[r] = by[r];
+  }
+  along(length, [&](int64_t j, auto count) {
+    const Wide scaling = take(scale + j, count);
+    const Wide shift = CENTRED ? take(offset + j, count) : Wide{};
+    for (int r = 0; r < ROWS; ++r) {
+      const Wide centred = take(x + r * length + j, count) - centre[r];
+      put(y + r * length + j, centred * by[r] * scaling + shift, count);
+    }
   });
-  mean = centre;
-  factor = by;
 }
 
 // Gradients of ROWS rows for the input; those for scale and offset are added to the sums.
@@ -76,7 +78,7 @@ void differentiate_rows(const T* x, const T* dy, const float* scale, int64_t len
                         const float* mean, const float* factor, T* dx, float* dscale,
                         float* doffset) {
   Wide ones[ROWS] = {}, twos[ROWS] = {};
-  along(length, [&](int64_t j, auto count, int) {
+  along(length, [&](int64_t j, auto count) {
     const Wide by = take(scale + j, count);
     Wide scaling = take(dscale + j, count), shifting = take(doffset + j, count);
     for (int r = 0; r < ROWS; ++r) {
@@ -85,6 +87,7 @@ void differentiate_rows(const T* x, const T* dy, const float* scale, int64_t len
       const Wide product = slope * normalized;
       if (CENTRED) ones[r] += slope * by;
       twos[r] += product * by;
+      __builtin_prefetch(dx + r * length + j, 1);
       scaling += product;
       shifting += slope;
     }
@@ -96,11 +99,13 @@ void differentiate_rows(const T* x, const T* dy, const float* scale, int64_t len
     one[r] = CENTRED ? sum(ones[r]) / length : 0.0f;
     two[r] = sum(twos[r]) / length;
   }
-  along(length, [&](int64_t j, auto count, int) {
+  along(length, [&](int64_t j, auto count) {
     const Wide by = take(scale + j, count);
     for (int r = 0; r < ROWS; ++r) {
       const Wide slope = take(dy + r * length + j, count);
       const Wide normalized = (take(x + r * length + j, count) - mean[r]) * factor[r];
+      __builtin_prefetch(x + (ROWS + r) * length + j);
+      __builtin_prefetch(dy + (ROWS + r) * length + j);
       put(dx + r * length + j, (slope * by - one[r] - normalized * two[r]) * factor[r], count);
     }
   });
@@ -116,7 +121,6 @@ void differentiate(Threads& threads, const T* x, const T* dy, const float* scale
   static thread_local Scratch summing;
   float* const sums = parts > 1 ? summing.get(parts * 2 * length) : nullptr;
   parallel_for(threads, parts, [&](int64_t part) {
-    constexpr int kRows = 4;
     float* const scaling = sums ? sums + part * 2 * length : dscale;
     float* const shifting = sums ? scaling + length : doffset;
     std::fill(scaling, scaling + length, 0.0f);
@@ -159,10 +163,14 @@ ffi::Error run_rows(Threads threads, Array x, Array scale, Array offset, int64_t
     const T* const from = data<T>(x);
     T* const to = data<T>(y);
     parallel_ranges(threads, rows, 16384 / length + 1, [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r)
-        normalize_row<is_centred()>(from + r * length, data<float>(scale), data<float>(offset),
-                                    length, epsilon, to + r * length, data<float>(mean)[r],
-                                    data<float>(factor)[r]);
+      const auto some = [&](int64_t r, auto rows) {
+        normalize_rows<is_centred(), rows()>(from + r * length, data<float>(scale),
+                                             data<float>(offset), length, epsilon, to + r * length,
+                                             data<float>(mean) + r, data<float>(factor) + r);
+      };
+      int64_t r = begin;
+      for (; r + kRows <= end; r += kRows) some(r, std::integral_constant<int, kRows>{});
+      for (; r < end; ++r) some(r, std::integral_constant<int, 1>{});
     });
   });
 }

@@ -124,15 +124,6 @@ SLIPSTREAM_INLINE void store_first(T* to, V v, int64_t count) {
 }
 
 template <class V>
-SLIPSTREAM_INLINE float sum(V v) {
-  float lanes[kSize<V>];
-  store(lanes, v);
-  for (int width = kSize<V> / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  return lanes[0];
-}
-
-template <class V>
 SLIPSTREAM_INLINE V maximum(V a, V b) {
   return a > b ? a : b;
 }
@@ -142,11 +133,26 @@ SLIPSTREAM_INLINE V minimum(V a, V b) {
   return a < b ? a : b;
 }
 
+// All lanes joined into one, halves by halves.
+template <class V, class Join>
+SLIPSTREAM_INLINE float reduce(V v, const Join& join) {
+  if constexpr (kSize<V> == 2) {
+    return join(v[0], v[1]);
+  } else {
+    Vector<kSize<V> / 2> halves[2];
+    std::memcpy(halves, &v, sizeof v);
+    return reduce(join(halves[0], halves[1]), join);
+  }
+}
+
+template <class V>
+SLIPSTREAM_INLINE float sum(V v) {
+  return reduce(v, [](auto a, auto b) { return a + b; });
+}
+
 template <class V>
 SLIPSTREAM_INLINE float largest(V v) {
-  float result = v[0];
-  for (int i = 1; i < kSize<V>; ++i) result = v[i] > result ? v[i] : result;
-  return result;
+  return reduce(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 // e^x to about 2 units in the last place: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], its

@@ -173,13 +173,5 @@ void with_width(int64_t channels, const Body& body) {
     body(Vector<1>{});
 }
 
-// Calls body(c) for whole vectors that cover the channels; the last one may repeat some of them.
-template <class V, class Body>
-SLIPSTREAM_INLINE void for_channels(int64_t channels, const Body& body) {
-  constexpr int64_t lanes = kSize<V>;
-  int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) body(c);
-  if (c < channels) body(channels - lanes);
-}
 
 }  // namespace slipstream

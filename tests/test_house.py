@@ -20,10 +20,10 @@ FLOORS = [
     {"optimizers"},
     {"layers"},
     {"data"},
+    {"speed"},
     {"training"},
     {"models"},
     {"datasets"},
-    {"speed"},
     {"report"},
     {"cli"},
 ]

@@ -20,6 +20,7 @@ from slipstream.core.config import (
     set_max_steps_per_epoch,
 )
 from slipstream.core.policy import dtype_policy, set_dtype_policy
+from slipstream.kernels.native import kernels, set_kernels
 from slipstream.utils.settings import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -45,6 +46,7 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_nnx_enabled",
     "is_traceback_filtering_enabled",
+    "kernels",
     "max_epochs",
     "max_steps_per_epoch",
     "set_backend",
@@ -53,6 +55,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_kernels",
     "set_max_epochs",
     "set_max_steps_per_epoch",
 ]

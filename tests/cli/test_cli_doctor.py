@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipstream.cli import doctor, machine
+from slipstream.kernels import native
 
 
 def test_doctor_tells_what_is_here(slipstream):
@@ -22,7 +23,8 @@ def test_doctor_tells_what_is_here(slipstream):
         assert found["packages"][name] == version(name)
     assert found["backend"] == "cpu" and len(found["devices"]) >= 1
     assert 0 < found["machine"]["cores"] <= os.cpu_count()
-    assert found["native"] == "reference forms (no native kernels in this version)"
+    libraries = native.runnable()
+    assert found["native"].startswith(f"native, {libraries[0]}" if libraries else "reference")
     assert found["self_test"]["ok"]
     code, out, _ = slipstream("doctor")
     assert code == 0 and "all is well" in out and "self-test" in out

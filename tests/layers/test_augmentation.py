@@ -16,6 +16,10 @@ from slipstream.models import Model, Sequential
 from slipstream.utils import set_random_seed
 
 NAMES = pytest.mark.parametrize("name", EVERY)
+SLOW = {"RandAugment", "AugMix"}  # to compile
+MOST = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.long) if n in SLOW else n for n in EVERY]
+)
 RANDOM = pytest.mark.parametrize(
     "name",
     [n for n in EVERY if n not in ALWAYS - {"RandomCrop"} and n != "Equalization"],
@@ -53,7 +57,7 @@ def test_shapes_types_and_prediction(name):
     assert layer(x[0]).shape == (*size, 3)
 
 
-@NAMES
+@MOST
 def test_the_same_draw_in_every_form_of_input(name):
     """Channels first, one picture and a longer batch see what the plain form sees."""
     x = pictures(3, 6, 7, 3)
@@ -69,7 +73,7 @@ def test_the_same_draw_in_every_form_of_input(name):
 
 
 @pytest.mark.parametrize("shape", [(0, 6, 7, 3), (2, 1, 1, 3), (2, 1, 5, 3), (2, 6, 7, 1)], ids=str)
-@NAMES
+@MOST
 def test_odd_shapes(name, shape):
     if shape[-1] == 1 and name in COLORED:
         with pytest.raises(ValueError, match=r"takes pictures of 3 channels; got 1") as error:
@@ -244,7 +248,7 @@ def test_draws_differ_between_steps_and_examples_and_repeat(name):
     np.testing.assert_allclose(results[1], step(layer, x, 1), atol=1e-2)  # jit changes nothing
 
 
-@pytest.mark.parametrize("name", ["RandomFlip", "RandomErasing", "RandAugment", "MixUp"])
+@pytest.mark.parametrize("name", ["RandomFlip", "RandomErasing", "MixUp"])
 def test_seeds_make_calls_outside_of_models_repeat(name):
     x = pictures(16, 8, 9, 3)
     first, second = make(name, seed=3), make(name, seed=3)

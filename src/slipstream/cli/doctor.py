@@ -16,8 +16,8 @@ import numpy as np
 from slipstream.cli import machine
 from slipstream.cli.screen import Screen
 from slipstream.core import config, engine
+from slipstream.kernels import native
 
-NATIVE = "reference forms (no native kernels in this version)"
 LEAST_PYTHON = (3, 11)
 ESSENTIAL = ("jax", "jaxlib", "numpy", "h5py", "rich", "typer")
 OPTIONAL = {
@@ -68,7 +68,7 @@ def examine() -> dict[str, Any]:
         "backend": backend,
         "devices": devices,
         "machine": machine.facts(),
-        "native": NATIVE,
+        "native": native.describe(),
         "cache": cache(),
         "packages": packages,
         "optional": {name: _version(name) for name in OPTIONAL},

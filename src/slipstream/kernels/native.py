@@ -29,6 +29,7 @@ NEEDS = {
 }
 _MACHINES = {"avx512": "x86_64", "avx2": "x86_64", "neon": "arm64"}
 _forced: ContextVar[str | None] = ContextVar("kernels", default=None)
+_everywhere: list[str] = []
 
 
 class _Target(ctypes.Structure):
@@ -36,18 +37,18 @@ class _Target(ctypes.Structure):
 
 
 def choice() -> str:
-    """What was asked for: ``"native"``, ``"reference"``, or the name of a library."""
-    return _forced.get() or os.environ.get("SLIPSTREAM_KERNELS") or "native"
+    """What was asked for: ``"native"``, ``"reference"``, or the name of a native library."""
+    chosen = _forced.get() or "".join(_everywhere[-1:])
+    return chosen or os.environ.get("SLIPSTREAM_KERNELS") or "native"
 
 
 @contextmanager
 def kernels(which: str) -> Iterator[None]:
     """Programs compiled inside use these forms: ``"native"`` or ``"reference"``.
 
-    A program keeps the forms it was compiled with; what was compiled before is compiled anew.
+    What was compiled before is compiled anew when it is called again.
     """
-    if which not in ("native", "reference"):
-        raise ValueError(f"kernels must be 'native' or 'reference'; got {which!r}.")
+    _check(which)
     changes = which != choice()
     token = _forced.set(which)
     if changes:
@@ -60,10 +61,21 @@ def kernels(which: str) -> Iterator[None]:
             jax.clear_caches()
 
 
+def set_kernels(which: str) -> None:
+    """Let programs use these forms from now on: ``"native"`` or ``"reference"``."""
+    _check(which)
+    _everywhere[:] = [which]
+    jax.clear_caches()
+
+
+def _check(which: str) -> None:
+    if which not in ("native", "reference"):
+        raise ValueError(f"kernels must be 'native' or 'reference'; got {which!r}.")
+
+
 def library() -> str | None:
     """Name of the library in use, loaded by now; None where the reference forms run."""
-    wanted = choice()
-    return None if wanted == "reference" else _load(wanted)
+    return None if choice() == "reference" else _load()
 
 
 def runnable() -> list[str]:
@@ -79,10 +91,27 @@ def runnable() -> list[str]:
     ]
 
 
+def describe() -> str:
+    """What runs on this machine's CPU, and what could be done for more speed."""
+    if choice() == "reference":
+        return "reference forms, as SLIPSTREAM_KERNELS or set_kernels asks"
+    found = library() if runnable() else None
+    if found is not None:
+        return f"native, {found}"
+    built = sorted(path.stem for path in LIBRARIES.glob("*.so"))
+    if built:
+        return f"reference forms: this processor cannot run {' or '.join(built)}"
+    return (
+        "reference forms: the native ones were not built. Install a C++ compiler (g++ or clang++) "
+        "and install slipstream again; convolutions, recurrent layers and normalization gain most"
+    )
+
+
 @cache
-def _load(wanted: str) -> str | None:
-    names = runnable()
-    if wanted != "native":
+def _load() -> str | None:
+    """A process has one library: XLA knows an operation by one address."""
+    names, wanted = runnable(), os.environ.get("SLIPSTREAM_KERNELS") or "native"
+    if wanted not in ("native", "reference"):
         if wanted not in names:
             raise ValueError(
                 f"SLIPSTREAM_KERNELS={wanted} cannot run here; this machine has "
@@ -107,8 +136,18 @@ def _load(wanted: str) -> str | None:
     return names[0]
 
 
-def call(name: str, results: Any, *operands: Any, **attributes: Any) -> Any:
-    """An operation of the library inside a program: numbers become 64-bit, lists arrays of them."""
+def call(
+    name: str,
+    results: Any,
+    *operands: Any,
+    aliases: dict[int, int] | None = None,
+    **attributes: Any,
+) -> Any:
+    """An operation of the library inside a program: numbers become 64-bit, lists arrays of them.
+
+    Args:
+        aliases: operands that a result may overwrite, ``{operand: result}``.
+    """
 
     def converted(value: Any) -> Any:
         if isinstance(value, bool | int):
@@ -118,7 +157,8 @@ def call(name: str, results: Any, *operands: Any, **attributes: Any) -> Any:
         return np.asarray(value, np.int64) if isinstance(value, Sequence) else value
 
     attributes = {key: converted(value) for key, value in attributes.items()}
-    return jax.ffi.ffi_call(f"slipstream_{name}", results)(*operands, **attributes)
+    operation = jax.ffi.ffi_call(f"slipstream_{name}", results, input_output_aliases=aliases)
+    return operation(*operands, **attributes)
 
 
 def _features() -> set[str]:

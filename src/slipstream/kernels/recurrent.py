@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from slipstream.core import registry
+from slipstream.kernels import cells
 from slipstream.kernels.sweep import (
     plain_product_sweep,
     product_sweep,
@@ -136,6 +137,19 @@ def simple_rnn(
         how: see `sweep`.
     """
 
+    for name in ("tanh", "relu"):
+        if _is(activation, name) and cells.fits(x, kernel, recurrent_kernel, bias, scale, *states):
+            return cells.run(
+                name,
+                x,
+                states,
+                kernel=kernel,
+                recurrent_kernel=recurrent_kernel,
+                bias=bias,
+                scale=scale,
+                **how,
+            )
+
     def step(z: Any, states: Any) -> tuple[Any, Any]:
         h = activation(z)
         return h, [h]
@@ -169,6 +183,19 @@ def lstm(
         scale: ``(batch, units)`` or None, multiplied to `h` before each product (dropout).
         how: see `sweep`.
     """
+
+    usual = _is(activation, "tanh") and _is(recurrent_activation, "sigmoid")
+    if usual and cells.fits(x, kernel, recurrent_kernel, bias, scale, *states):
+        return cells.run(
+            "lstm",
+            x,
+            states,
+            kernel=kernel,
+            recurrent_kernel=recurrent_kernel,
+            bias=bias,
+            scale=scale,
+            **how,
+        )
 
     def step(z: Any, states: Any) -> tuple[Any, Any]:
         h, c = lstm_update(z, states[1], activation, recurrent_activation)
@@ -209,6 +236,18 @@ def gru(
         how: see `sweep`.
     """
     width = 2 * recurrent_kernel.shape[0]
+    usual = _is(activation, "tanh") and _is(recurrent_activation, "sigmoid")
+    if usual and cells.fits(x, kernel, recurrent_kernel, bias, recurrent_bias, scale, *states):
+        return cells.run(
+            "gru" if reset_after else "gru_reset_first",
+            x,
+            states,
+            kernel=kernel,
+            recurrent_kernel=recurrent_kernel,
+            bias=_gru_bias(bias, recurrent_bias, width) if reset_after else bias,
+            scale=scale,
+            **how,
+        )
     gate_kernel, candidate_kernel = recurrent_kernel[:, :width], recurrent_kernel[:, width:]
     z = project(x, kernel, bias)
     gates, candidates = z[..., :width], z[..., width:]
@@ -229,3 +268,10 @@ def gru(
         return h, [h]
 
     return sweep(step, (gates, candidates), states, before=states[0], **how)
+
+
+def _gru_bias(bias: Any, recurrent_bias: Any, width: int) -> Any:
+    """One bias for the gates, one for the candidate, one for the product that reset works on."""
+    if bias is None or recurrent_bias is None:
+        return bias
+    return jnp.concatenate([bias.at[:width].add(recurrent_bias[:width]), recurrent_bias[width:]])

@@ -80,6 +80,7 @@ class LoopProgram:
             if key not in self._compiled:
                 chunk = self._chunk(self.loops(step_cost), partial)
                 self._compiled[key] = self._build(chunk, key, options, arguments)
+        clock.ran(count, _rows(order[start : start + count]), step_cost)
         return self._compiled[key](*arguments)
 
     def plan(self, steps: int) -> None:
@@ -146,12 +147,14 @@ class LoopProgram:
             The new state, and results with a leading axis of epochs.
         """
         with clock.part("compile"):
-            options = self._options(self.cost(carry, (), data, orders.shape[2], partial))
+            step_cost = self.cost(carry, (), data, orders.shape[2], partial)
+            options = self._options(step_cost)
             key = (_signature(data), orders.shape, partial, bool(options))
             arguments = (carry, metrics, data, orders, count)
             if key not in self._compiled:
                 several = self._several(orders.shape[0], partial)
                 self._compiled[key] = self._build(several, key, options, arguments)
+        clock.ran(count * orders.shape[1], count * _rows(orders[0]), step_cost)
         return self._compiled[key](*arguments)
 
     def _body(
@@ -224,6 +227,12 @@ class LoopProgram:
                 _, results = structure.unflatten([0] * structure.num_leaves)
                 self._store.keep_program(key, program, results)
         return program
+
+
+def _rows(order: Any) -> int:
+    """Rows in batches; -1s are none."""
+    short = order[order[:, -1] < 0] if len(order) else order
+    return int(order.size - (short < 0).sum())
 
 
 def _signature(data: Any) -> Any:

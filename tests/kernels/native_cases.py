@@ -1,0 +1,80 @@
+"""How a compiled form is compared with its reference, for the tests of every native kernel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slipstream.kernels import native
+
+needs_native = pytest.mark.skipif(
+    not native.runnable(), reason="the native kernels were not built or do not fit this processor"
+)
+TOLERANCES = {"float32": 2e-5, "bfloat16": 2e-2}
+
+
+def agree(function: Callable[..., Any], *arrays: Any, tolerance: float | None = None) -> None:
+    """Value and gradients of a function of arrays, in its native and in its reference form."""
+    names = {str(a.dtype) for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)}
+    tolerance = tolerance or max(TOLERANCES[name] for name in names)
+    place = [i for i, a in enumerate(arrays) if jnp.issubdtype(a.dtype, jnp.floating)]
+
+    def value_and_gradients() -> list[Any]:
+        outputs, back = jax.vjp(
+            jax.jit(lambda *f: function(*_put(arrays, place, f))), *(arrays[i] for i in place)
+        )
+        seeds = jax.tree.map(lambda y: _weights(y.shape).astype(y.dtype), outputs)
+        return jax.tree.leaves((outputs, back(seeds)))
+
+    with native.kernels("native"):
+        found = value_and_gradients()
+    with native.kernels("reference"):
+        wanted = value_and_gradients()
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
+        ours, theirs = np.asarray(ours, "d"), np.asarray(theirs, "d")
+        scale = np.abs(theirs).max(initial=1e-3)
+        np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance)
+
+
+def normal(*shape: int, seed: int = 0, dtype: str = "float32") -> Any:
+    """Random numbers on the device."""
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+def passes_with(library: str, test_file: str) -> None:
+    """Run a test file again in a process that uses another library."""
+    environment = {**os.environ, "SLIPSTREAM_KERNELS": library, "SLIPSTREAM_OTHER": "off"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test_file]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def others() -> list[str]:
+    """Libraries besides the one in use; none inside of `passes_with`."""
+    return [] if os.environ.get("SLIPSTREAM_OTHER") == "off" else native.runnable()[1:]
+
+
+def name_of(file: str) -> str:
+    """A test file's own path."""
+    return str(Path(file).resolve())
+
+
+def _put(arrays: Any, place: list[int], floats: Any) -> list[Any]:
+    whole = list(arrays)
+    for i, array in zip(place, floats):
+        whole[i] = array
+    return whole
+
+
+def _weights(shape: tuple[int, ...]) -> Any:
+    return jnp.asarray(np.random.default_rng(9).normal(size=shape), "float32")
