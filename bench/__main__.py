@@ -28,10 +28,13 @@ from bench.harness import (
 )
 from bench.layers.rows import FAMILIES
 from bench.layers.table import layers
+from bench.models.cases import CASES
+from bench.models.table import SETTINGS, models
 from bench.workloads import WORKLOADS, describe
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LAYERS = Path(__file__).with_name("LAYERS.md")
+MODELS = Path(__file__).with_name("MODELS.md")
 # Under the heading of the results, with the number of measurements.
 MEDIANS = """Medians of {} interleaved measurements, least to greatest in brackets. A ratio is the \
 peer's median over Slipstream's: above 1, Slipstream is faster. The times of one run compare with \
@@ -44,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
     parser.add_argument(
-        "--only", nargs="*", help="sections: process fit overhead predict import layers"
+        "--only", nargs="*", help="sections: process fit overhead predict import layers models"
     )
     parser.add_argument(
         "--layers",
@@ -53,7 +56,19 @@ def main() -> None:
         metavar="FAMILY",
         help="only these families of the section layers: " + " ".join(FAMILIES),
     )
+    parser.add_argument(
+        "--cases", nargs="+", choices=CASES, metavar="CASE", help="only these networks of models"
+    )
+    parser.add_argument(
+        "--systems",
+        nargs="+",
+        choices=[each.name for each in SETTINGS],
+        metavar="SYSTEM",
+        help="only these systems of models, beside Slipstream",
+    )
     chosen = parser.parse_args()
+    if chosen.cases:
+        chosen.only = ["models"]
     if chosen.layers:
         chosen.only = ["layers"]
     # As installing does for every package: sources in a checkout would be compiled at each import.
@@ -77,6 +92,11 @@ def main() -> None:
         print(f"Written to {RESULTS.name}.")
     if not chosen.only or "layers" in chosen.only:
         of_layers(max(chosen.rounds, 7), chosen.layers or [])
+    if not chosen.only or "models" in chosen.only:
+        part = models(chosen.rounds, chosen.cases, chosen.systems)
+        if not chosen.cases:
+            MODELS.write_text(f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}\n{part}")
+            print(f"Written to {MODELS.name}.")
 
 
 def of_layers(rounds: int, families: list[str]) -> None:

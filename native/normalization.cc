@@ -5,37 +5,10 @@
 #include <type_traits>
 
 #include "handler.h"
+#include "rows.h"
 
 namespace slipstream {
 namespace {
-
-constexpr int kRows = 4;  // worked on at once: one's sums are added while another's are loaded
-using Whole = std::integral_constant<int64_t, kLanes>;
-
-template <class T>
-SLIPSTREAM_INLINE Wide take(const T* from, Whole, float = 0.0f) {
-  return load<Wide>(from);
-}
-template <class T>
-SLIPSTREAM_INLINE Wide take(const T* from, int64_t count, float rest = 0.0f) {
-  return load_first<Wide>(from, count, rest);
-}
-template <class T>
-SLIPSTREAM_INLINE void put(T* to, Wide v, Whole) {
-  store(to, v);
-}
-template <class T>
-SLIPSTREAM_INLINE void put(T* to, Wide v, int64_t count) {
-  store_first(to, v, count);
-}
-
-// Calls body(j, count) for the vectors of a row.
-template <class Body>
-SLIPSTREAM_INLINE void along(int64_t length, const Body& body) {
-  int64_t j = 0;
-  for (; j + kLanes <= length; j += kLanes) body(j, Whole{});
-  if (j < length) body(j, length - j);
-}
 
 template <bool CENTRED, int ROWS, class T>
 void normalize_rows(const T* x, const float* scale, const float* offset, int64_t length,
@@ -125,14 +98,10 @@ void differentiate(Threads& threads, const T* x, const T* dy, const float* scale
     float* const shifting = sums ? scaling + length : doffset;
     std::fill(scaling, scaling + length, 0.0f);
     std::fill(shifting, shifting + length, 0.0f);
-    int64_t r = part * rows / parts;
-    const int64_t end = (part + 1) * rows / parts;
-    for (; r + kRows <= end; r += kRows)
-      differentiate_rows<CENTRED, kRows>(x + r * length, dy + r * length, scale, length, mean + r,
-                                         factor + r, dx + r * length, scaling, shifting);
-    for (; r < end; ++r)
-      differentiate_rows<CENTRED, 1>(x + r * length, dy + r * length, scale, length, mean + r,
-                                     factor + r, dx + r * length, scaling, shifting);
+    by_rows(part * rows / parts, (part + 1) * rows / parts, [&](int64_t r, auto some) {
+      differentiate_rows<CENTRED, some()>(x + r * length, dy + r * length, scale, length, mean + r,
+                                          factor + r, dx + r * length, scaling, shifting);
+    });
   });
   if (sums == nullptr) return;
   std::fill(dscale, dscale + length, 0.0f);
@@ -163,14 +132,11 @@ ffi::Error run_rows(Threads threads, Array x, Array scale, Array offset, int64_t
     const T* const from = data<T>(x);
     T* const to = data<T>(y);
     parallel_ranges(threads, rows, 16384 / length + 1, [&](int64_t begin, int64_t end) {
-      const auto some = [&](int64_t r, auto rows) {
-        normalize_rows<is_centred(), rows()>(from + r * length, data<float>(scale),
+      by_rows(begin, end, [&](int64_t r, auto some) {
+        normalize_rows<is_centred(), some()>(from + r * length, data<float>(scale),
                                              data<float>(offset), length, epsilon, to + r * length,
                                              data<float>(mean) + r, data<float>(factor) + r);
-      };
-      int64_t r = begin;
-      for (; r + kRows <= end; r += kRows) some(r, std::integral_constant<int, kRows>{});
-      for (; r < end; ++r) some(r, std::integral_constant<int, 1>{});
+      });
     });
   });
 }

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <new>
-#include <thread>
 
 #include "xla/ffi/api/ffi.h"
 
@@ -34,19 +35,28 @@ void parallel_for(Threads& threads, int64_t count, const Body& body) {
   struct Progress {
     std::atomic<int64_t> next{0};
     std::atomic<int64_t> done{0};
+    std::mutex mutex;
+    std::condition_variable finished;
   };
   auto progress = std::make_shared<Progress>();  // outlives this call in tasks that start late
   const Body* const items = &body;
   const auto work = [progress, items, count] {
     for (int64_t i; (i = progress->next.fetch_add(1)) < count;) {
       (*items)(i);
-      progress->done.fetch_add(1, std::memory_order_release);
+      if (progress->done.fetch_add(1) + 1 == count) {
+        std::lock_guard<std::mutex> lock(progress->mutex);
+        progress->finished.notify_all();
+      }
     }
   };
   for (int64_t i = 0; i < helpers; ++i) threads.Schedule([work] { work(); });
   work();
-  for (int spins = 0; progress->done.load(std::memory_order_acquire) < count; ++spins)
-    if (spins > 1000) std::this_thread::yield();
+  // The others are mostly done within microseconds. On a busy machine they may be waiting for a
+  // core, perhaps for this one: then sleep.
+  for (int spins = 0; spins < 20000; ++spins)
+    if (progress->done.load(std::memory_order_acquire) == count) return;
+  std::unique_lock<std::mutex> lock(progress->mutex);
+  progress->finished.wait(lock, [&] { return progress->done.load() == count; });
 }
 
 // Splits [0, count) into parts of at least `grain` and calls body(begin, end) for each.

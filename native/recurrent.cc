@@ -67,6 +67,38 @@ __attribute__((noinline)) void scale_by(const float* factors, int64_t count, flo
             [&](auto at, int64_t j) { at.put(to + j, at.get(to + j) * at.get(factors + j)); });
 }
 
+// e^x - 1 to about 3 units in the last place, x bounded to where 2^(x / ln 2) is a float: 2^n - 1
+// and 2^n times a polynomial for the rest, as in `exponential`. No difference of nearly equal
+// numbers is left, so tanh needs no second form near 0. NaN stays NaN.
+SLIPSTREAM_INLINE Wide exponential_less_one(Wide x) {
+  typedef typename VectorOf<kLanes>::Bits Bits;
+  const Wide low = splat<Wide>(-87.0f), high = splat<Wide>(87.0f);
+  x = high < x ? high : x;
+  x = low > x ? low : x;
+  const Wide magic = splat<Wide>(12582912.0f + 127.0f);  // leaves n + 127 in the lowest bits
+  const Wide shifted = x * 1.44269504f + magic, whole = shifted - magic;
+  const Wide rest = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+  Wide y = rest * 1.9875691500e-4f + 1.3981999507e-3f;
+  y = y * rest + 8.3334519073e-3f;
+  y = y * rest + 4.1665795894e-2f;
+  y = y * rest + 1.6666665459e-1f;
+  y = y * rest + 5.0000001201e-1f;
+  y = y * (rest * rest) + rest;
+  Bits bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits <<= 23;
+  Wide power;
+  std::memcpy(&power, &bits, sizeof power);
+  return y * power + (power - 1.0f);
+}
+
+SLIPSTREAM_INLINE Wide gate(Wide x) { return 1.0f / (2.0f + exponential_less_one(-x)); }
+
+SLIPSTREAM_INLINE Wide tangent(Wide x) {
+  const Wide grown = exponential_less_one(x + x);
+  return grown / (grown + 2.0f);
+}
+
 // ---- cells: what the gates do ----------------------------------------------------------------
 
 // One row at one step. `gates` is null where nothing is saved.
@@ -132,11 +164,11 @@ struct Lstm {
   static void finish(const Step<T>& s) {
     const int64_t n = s.units;
     for_units(n, [&](auto at, int64_t j) {
-      const Wide i = sigmoid(s.sum(at, j)), f = sigmoid(s.sum(at, n + j));
-      const Wide g = hyperbolic_tangent(s.sum(at, 2 * n + j)), o = sigmoid(s.sum(at, 3 * n + j));
+      const Wide i = gate(s.sum(at, j)), f = gate(s.sum(at, n + j));
+      const Wide g = tangent(s.sum(at, 2 * n + j)), o = gate(s.sum(at, 3 * n + j));
       const Wide c = at.get(s.c + j), next = f * c + i * g;
       at.put(s.c + j, next);
-      at.put(s.h + j, o * hyperbolic_tangent(next));
+      at.put(s.h + j, o * tangent(next));
       if (s.gates == nullptr) return;
       at.put(s.extra + j, c);
       at.put(s.gates + j, i);
@@ -152,7 +184,7 @@ struct Lstm {
     for_units(n, [&](auto at, int64_t j) {
       const Wide i = at.get(s.gates + j), f = at.get(s.gates + n + j);
       const Wide g = at.get(s.gates + 2 * n + j), o = at.get(s.gates + 3 * n + j);
-      const Wide c = at.get(s.extra + j), read = hyperbolic_tangent(f * c + i * g);
+      const Wide c = at.get(s.extra + j), read = tangent(f * c + i * g);
       const Wide dh = s.state(at, j);
       const Wide dc = at.get(s.c + j) + dh * o * (1.0f - read * read);
       s.give(at, j, dc * g * i * (1.0f - i));
@@ -175,10 +207,10 @@ struct Gru {
   static void finish(const Step<T>& s) {
     const int64_t n = s.units;
     for_units(n, [&](auto at, int64_t j) {
-      const Wide u = sigmoid(s.sum(at, j)), r = sigmoid(s.sum(at, n + j));
+      const Wide u = gate(s.sum(at, j)), r = gate(s.sum(at, n + j));
       const Wide inner = at.get(s.inner + 2 * n + j) + at.get(s.bias + 3 * n + j);
       const Wide outer = at.get(s.z + 2 * n + j) + at.get(s.bias + 2 * n + j);
-      const Wide candidate = hyperbolic_tangent(outer + r * inner);
+      const Wide candidate = tangent(outer + r * inner);
       at.put(s.h + j, candidate + u * (at.get(s.h + j) - candidate));
       if (s.gates == nullptr) return;
       at.put(s.extra + j, inner);
@@ -220,7 +252,7 @@ struct GruResetFirst {
   static void begin(const Step<T>& s) {
     const int64_t n = s.units;
     for_units(n, [&](auto at, int64_t j) {
-      const Wide u = sigmoid(s.sum(at, j)), r = sigmoid(s.sum(at, n + j));
+      const Wide u = gate(s.sum(at, j)), r = gate(s.sum(at, n + j));
       const Wide left = r * at.get(s.left + j);
       at.put(s.left + j, left);
       at.put(s.inner + j, u);
@@ -236,7 +268,7 @@ struct GruResetFirst {
     const int64_t n = s.units;
     for_units(n, [&](auto at, int64_t j) {
       const Wide u = at.get(s.inner + j);
-      const Wide candidate = hyperbolic_tangent(s.sum(at, 2 * n + j));
+      const Wide candidate = tangent(s.sum(at, 2 * n + j));
       at.put(s.h + j, candidate + u * (at.get(s.h + j) - candidate));
       if (s.gates != nullptr) at.put(s.gates + 2 * n + j, candidate);
     });
@@ -266,7 +298,7 @@ struct GruResetFirst {
 };
 
 struct Tangent {
-  static SLIPSTREAM_INLINE Wide value(Wide x) { return hyperbolic_tangent(x); }
+  static SLIPSTREAM_INLINE Wide value(Wide x) { return tangent(x); }
   static SLIPSTREAM_INLINE Wide slope(Wide y) { return 1.0f - y * y; }
 };
 
@@ -329,8 +361,12 @@ class Matrix {
     const int64_t width = packed_columns(panels_);
     float* const packed = scratch.get(width * depth);
     parallel_ranges(threads, depth, 32768 / (width + 1) + 1, [&](int64_t begin, int64_t end) {
-      pack(panels_, depth, begin, end, packed,
-           [&](int64_t k, int64_t j) { return to_float(source[k * row + j * column]); });
+      if (column == 1)  // said apart, so that it is copied by vectors
+        pack(panels_, depth, begin, end, packed,
+             [&](int64_t k, int64_t j) { return to_float(source[k * row + j]); });
+      else
+        pack(panels_, depth, begin, end, packed,
+             [&](int64_t k, int64_t j) { return to_float(source[k * row + j * column]); });
     });
     packed_ = packed;
   }

@@ -109,18 +109,31 @@ SLIPSTREAM_INLINE BFloat16 from_float<BFloat16>(float value) {
   return BFloat16{static_cast<uint16_t>(rounded)};
 }
 
+// GCC makes masked loads and stores of a loop that it has not unrolled before.
+#if defined(__GNUC__) && !defined(__clang__)
+#define SLIPSTREAM_ROLLED _Pragma("GCC unroll 1")
+#else
+#define SLIPSTREAM_ROLLED
+#endif
+
 // The first `count` numbers; the lanes after them are `rest`.
 template <class V, class T>
 SLIPSTREAM_INLINE V load_first(const T* from, int64_t count, float rest = 0.0f) {
   float lanes[kSize<V>];
-  for (int i = 0; i < kSize<V>; ++i) lanes[i] = i < count ? to_float(from[i]) : rest;
+  const int some = static_cast<int>(count);
+  SLIPSTREAM_ROLLED
+  for (int i = 0; i < kSize<V>; ++i) lanes[i] = i < some ? to_float(from[i]) : rest;
   return load<V>(lanes);
 }
 
 template <class V, class T>
 SLIPSTREAM_INLINE void store_first(T* to, V v, int64_t count) {
+  T lanes[kSize<V>];
+  store(lanes, v);
+  const int some = static_cast<int>(count);
+  SLIPSTREAM_ROLLED
   for (int i = 0; i < kSize<V>; ++i)
-    if (i < count) to[i] = from_float<T>(v[i]);
+    if (i < some) to[i] = lanes[i];
 }
 
 template <class V>

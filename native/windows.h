@@ -173,5 +173,4 @@ void with_width(int64_t channels, const Body& body) {
     body(Vector<1>{});
 }
 
-
 }  // namespace slipstream

@@ -1,1 +1,1 @@
-"""Whole models: training and prediction, each system in a process of its own, from equal weights."""
+"""Whole models: training and prediction, a process for each system, from equal weights."""

@@ -158,9 +158,9 @@ def models(rounds: int, names: list[str] | None = None, only: list[str] | None =
         found = measure(name, rounds, settings)
         lines += [f"### {name}, batch {CASES[name].batch}", ""]
         lines += [
-            "| system | ms a step | first epoch s | peak MiB | " + " | ".join(
-                f"predict {rows}, ms" for rows in PREDICT
-            ) + " |",
+            "| system | ms a step | first epoch s | peak MiB | "
+            + " | ".join(f"predict {rows}, ms" for rows in PREDICT)
+            + " |",
             "|---|---|---|---|" + "---|" * len(PREDICT),
         ]
         for setting in settings:

@@ -175,9 +175,7 @@ class Pick(nn.Module):
 
 
 def mlp() -> Net:
-    return Stack(
-        nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)
-    )
+    return Stack(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
 
 
 def cnn() -> Net:

@@ -10,7 +10,6 @@ from keras_usage import usage
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "keras_names.py"
-TO_COME = "layers.Random"  # augmentation
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def test_what_scripts_use_is_here(names, rows):
     assert len(used) > 200
     assert not set(used) - set(rows), "names that Keras does not have"
     missing = {name for name in used if rows[name].status == names.MISSING}
-    assert not {name for name in missing if not name.startswith(TO_COME)}
+    assert not missing
 
 
 def test_notes_are_about_names_of_keras(names, rows):

@@ -71,3 +71,71 @@ def test_value_and_gradients(case, dtype):
     with native.kernels("reference"):
         wanted = all_of(*case, "float32" if dtype == "bfloat16" else dtype)
     compare(got, [w.astype(dtype) for w in wanted], dtype)
+
+
+def test_the_compiled_form_is_what_runs():
+    def program():
+        x, kernel = jnp.zeros((1, 5, 5, 8)), jnp.zeros((3, 3, 8, 1))
+        slopes = jax.grad(lambda *both: depthwise(*both, (1, 1), "same").sum(), (0, 1))
+        return jax.jit(slopes).lower(x, kernel).as_text()
+
+    found = program()
+    assert "slipstream_depthwise_input_gradient" in found
+    assert "slipstream_depthwise_kernel_gradient" in found
+    with native.kernels("reference"):
+        assert "slipstream_" not in program()
+
+
+def test_second_derivatives():
+    x, kernel = data((1, 5, 4, 9), "float32"), data((3, 2, 9, 1), "float32", 1)
+
+    def curve():
+        def total(x, kernel):
+            return jnp.sum(depthwise(x, kernel, (2, 1), "same") ** 3)
+
+        slope = jax.grad(total, (0, 1))
+        return jax.jit(lambda *both: jax.jvp(slope, both, both)[1])(x, kernel)
+
+    got = curve()
+    with native.kernels("reference"):
+        for mine, theirs in zip(got, curve(), strict=True):
+            np.testing.assert_allclose(mine, theirs, 1e-4, 1e-4)
+
+
+def test_results_repeat_bit_for_bit():
+    case = ((8, 33, 31, 24), (3, 3), (1, 1), (1, 1), 1, "same", "float32")
+    for one, other in zip(all_of(*case), all_of(*case), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    size=st.integers(1, 20),
+    window=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 3),
+    channels=st.sampled_from([1, 3, 8, 19, 32]),
+    multiplier=st.integers(1, 2),
+)
+def test_any_sizes(size, window, stride, dilation, channels, multiplier):
+    if stride > 1:
+        dilation = 1
+    geometry = ((window,), (stride,), (dilation,), multiplier, "same", "float32")
+    got = all_of((2, size, channels), *geometry)
+    with native.kernels("reference"):
+        wanted = all_of((2, size, channels), *geometry)
+    compare(got, wanted, "float32")
+
+
+@pytest.mark.parametrize("library", native.runnable()[1:])
+def test_other_libraries(library):
+    """The slower libraries that this processor runs too, in a process of their own."""
+    files = [__file__, __file__.replace("depthwise", "pooling")]
+    chosen = ["-k", "value_and_gradient and float32", "-p", "no:cacheprovider"]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *files, *chosen],
+        env={**os.environ, "SLIPSTREAM_KERNELS": library},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout[-3000:]

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from slipstream.core.cost import Cost
 from slipstream.layers import Dense, Flatten, Input
 from slipstream.models import Sequential
 from slipstream.report import Part, Run
+from slipstream.speed.ceilings import ROUGH
+from slipstream.speed.check import Check
+from slipstream.speed.layers import Measured, Row
+from slipstream.speed.limits import Limit
+from slipstream.speed.split import Work, diagnose
+from slipstream.speed.table import Speed
 
 HISTORY = {
     "loss": [1.0, 0.5, 0.4, 0.45],
@@ -44,6 +51,16 @@ def classification(classes=("cat", "dog", "bird"), seed=0, images=True, **change
         "command": "slipstream train --data pets",
     }
     return Run(**{**values, **changes})
+
+
+def measured(**changes) -> Run:
+    """A run whose speed is known, its layers too."""
+    work = {"train": Work(4, 40, 360, Cost(6e10, 0, traffic=(0, 0, 0, 0, 1e9)))}
+    seconds = {"train": 3.0, "compile": 0.75, "validate": 0.25, "other": 1.0}
+    part = Measured(Cost(2e6, 0, traffic=(1e5, 0, 0, 0, 0)), Limit(4e-5, 1e-6, 2e-5), 1e-4)
+    rows = [Row("<dense>", "Dense", 2, part, part), Row("flatten", "Flatten", 1, part, part)]
+    layers = Speed("pets", 32, rows, part, part, ROUGH, {"step": Check(100, 100, 50, 100)})
+    return classification(speed=diagnose(seconds, work, ROUGH), layers=layers, **changes)
 
 
 def regression(**changes) -> Run:

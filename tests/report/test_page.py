@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from report_runs import classification, regression
+from report_runs import classification, measured, regression
 
 from slipstream.report import figures, render, write
 
@@ -49,6 +49,7 @@ class Page(HTMLParser):
 
 RUNS = {
     "classes": classification(),
+    "measured": measured(),
     "values": regression(),
     "perfect": classification(test=None),
     "many classes": classification([f"kind {i}" for i in range(30)]),
@@ -89,6 +90,15 @@ def test_it_shows_the_figures_of_the_run():
         "slipstream train --data pets",
     ):
         assert wanted in text
+
+
+def test_it_says_how_fast_the_run_could_have_been():
+    text = Page(render(measured())).text
+    assert "How fast it could be" in text and "How fast" not in Page(render(classification())).text
+    assert "20 %" in text and "72 samples/s" in text  # 1 s of arithmetic in 5 s, 360 rows
+    assert "faster steps: 2 s of 5 s" in text and "arithmetic: the processor's peak" in text
+    assert "<dense> (Dense) × 2" in text and "40 %" in text  # 40 µs of 100 µs
+    assert "step: 100 FLOPs counted from the model, 50 FLOPs by the compiler (+100%)." in text
 
 
 def test_the_matrix_holds_every_count():

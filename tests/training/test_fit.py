@@ -437,6 +437,7 @@ def test_verbose_prints_a_line_an_epoch_and_silence_is_silent(data, capsys):
     assert capsys.readouterr().out == ""
     for verbose in (1, 2):
         model.fit(*data, epochs=2, verbose=verbose)
-        lines = capsys.readouterr().out.splitlines()
+        *lines, speed = capsys.readouterr().out.splitlines()
+        assert speed.startswith("Speed: ") and "bound by" in speed
         assert [line.split(" · ")[0] for line in lines] == ["Epoch 1/2", "Epoch 2/2"]
         assert all("loss: " in line and "accuracy: " in line for line in lines)

@@ -44,6 +44,10 @@ class Epochs(Callback):
         self._epoch, self._began, self._first = epoch, time.perf_counter(), None
         self._bar(0.0, "")
 
+    def looks(self) -> bool:
+        """Whether the bar is due to be drawn anew."""
+        return self.screen.moves and time.perf_counter() - self._drawn >= 0.1
+
     def progress(self, mode: str, done: int, results: Any) -> None:
         """Redraw the bar, at most ten times a second."""
         now = time.perf_counter()

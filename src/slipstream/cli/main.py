@@ -166,6 +166,21 @@ def race(
     raise typer.Exit(run(target, epochs, batch_size, rows, rounds, backend, json))
 
 
+@app.command()
+def speed(
+    model: Annotated[Path, typer.Argument(help="A .keras file.")],
+    batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = 32,
+    picture: Annotated[
+        Path | None, typer.Option(help="An .svg file for the layers under the roofline.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how close each layer of a model comes to this machine's limit."""
+    from slipstream.cli.speed import speed as run
+
+    raise typer.Exit(run(model, batch_size, picture, json))
+
+
 def main() -> None:
     """Run the command; problems of the user's to solve end in one line and exit code 2."""
     try:

@@ -10,6 +10,7 @@ import jax
 from slipstream import report
 from slipstream.cli.plan import Plan
 from slipstream.cli.screen import Screen
+from slipstream.speed.split import sentence
 from slipstream.training.progress import duration
 
 MODEL, REPORT, RESULTS = "model.keras", "report.html", "results.json"
@@ -67,6 +68,7 @@ def conclude(screen: Screen, plan: Plan, run: report.Run, out: Path) -> None:
             "epochs": f"{run.epochs}, best {run.best_epoch + 1}; {run.ended}",
             "time": f"{duration(sum(run.seconds.values()))}, of it compiling "
             f"{duration(run.seconds.get('compile', 0.0))}; {run.rows_a_second:,.0f} samples/s",
+            **({"speed": sentence(run.speed).removeprefix("Speed: ")} if run.speed else {}),
         }
     )
     most = plan.options.epochs

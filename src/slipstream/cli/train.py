@@ -108,6 +108,8 @@ def _run(planned: Plan, best_epoch: int, ended: str) -> report.Run:
     epochs = int(model.optimizer.iterations) / math.ceil(len(training) / planned.batch_size)
     pictures = planned.encoded.x[planned.parts.test]
     assert model.history is not None
+    train = planned.parts.train[: planned.batch_size]
+    layers = model.speed(planned.encoded.x[train], rows.target.y[train], planned.batch_size)
     return report.Run(
         name=rows.name,
         title=rows.title,
@@ -135,6 +137,8 @@ def _run(planned: Plan, best_epoch: int, ended: str) -> report.Run:
             "device": jax.devices()[0].device_kind,
         },
         command=options.command(rows.name),
+        speed=model.history.speed,
+        layers=layers,
     )
 
 
@@ -162,6 +166,8 @@ def _write(run: report.Run, planned: Plan, out: Path) -> None:
         "history": run.history,
         "seconds": run.seconds,
         "rows_a_second": run.rows_a_second,
+        "speed": run.speed,
+        "layers": None if run.layers is None else run.layers.to_dict(),
         "notes": run.notes,
         "settings": run.settings,
         "versions": run.versions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from math import prod
 from typing import Any, NamedTuple
 
@@ -47,18 +48,49 @@ class Cost(NamedTuple):
 
 
 NOTHING = Cost(0.0, 0)
+_loops: ContextVar[bool] = ContextVar("slipstream_loops", default=True)
 
 # Costs of operations that say their own, by the primitive's name; they are given the equation.
 RULES: dict[str, Callable[[Any], Cost]] = {}
 
 _FREE = frozenset(
-    """broadcast_in_dim reshape transpose slice dynamic_slice dynamic_update_slice concatenate
-    squeeze convert_element_type copy gather iota pad rev select_n stop_gradient
-    optimization_barrier split expand_dims ffi_call scatter""".split()
+    [
+        "broadcast_in_dim",
+        "reshape",
+        "transpose",
+        "slice",
+        "dynamic_slice",
+        "dynamic_update_slice",
+        "concatenate",
+        "squeeze",
+        "convert_element_type",
+        "copy",
+        "gather",
+        "iota",
+        "pad",
+        "rev",
+        "select_n",
+        "stop_gradient",
+        "optimization_barrier",
+        "split",
+        "expand_dims",
+        "ffi_call",
+        "scatter",
+    ]
 )
 # Other looks at the same data.
 _VIEWS = frozenset(
-    "reshape squeeze expand_dims slice split transpose broadcast_in_dim stop_gradient copy".split()
+    [
+        "reshape",
+        "squeeze",
+        "expand_dims",
+        "slice",
+        "split",
+        "transpose",
+        "broadcast_in_dim",
+        "stop_gradient",
+        "copy",
+    ]
 )
 _REDUCING = ("reduce", "arg", "cum")
 _APART = ("sort", "top_k", "select_and", "fft", "ffi_call", "cholesky", "eigh", "svd", "lu",
@@ -81,16 +113,25 @@ def moved(amount: float, extent: float) -> tuple[float, ...]:
     return tuple(amount if place == level else 0.0 for place in range(len(LEVELS)))
 
 
-def count(jaxpr: Any, loops: bool = True) -> Cost:
+def loops() -> bool:
+    """Whether the count under way multiplies loops out."""
+    return _loops.get()
+
+
+def count(jaxpr: Any, loops: bool | None = None) -> Cost:
     """Cost of a program, its own inputs and outputs included.
 
     Args:
         jaxpr: the program.
-        loops: whether loops of known length are multiplied out, or count once. A loop of unknown
-            length counts once.
+        loops: whether loops of known length are multiplied out, as they are if this is not given,
+            or count once. A loop of unknown length counts once.
     """
     jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
-    found = _walk(jaxpr, loops)
+    token = _loops.set(_loops.get() if loops is None else loops)
+    try:
+        found = _walk(jaxpr)
+    finally:
+        _loops.reset(token)
     ends = [jaxpr.invars[i] for i in found.reads] + [jaxpr.outvars[i] for i in found.writes]
     amount = size(ends)
     return found.cost.plus(Cost(0.0, 0, traffic=moved(amount, amount)))
@@ -107,7 +148,7 @@ class _Found(NamedTuple):
     writes: frozenset[int]
 
 
-def _walk(jaxpr: Any, loops: bool) -> _Found:
+def _walk(jaxpr: Any) -> _Found:
     total = NOTHING
     views: dict[Any, Any] = {}  # a variable to the one whose data it shows
     read: set[Any] = set()
@@ -133,10 +174,10 @@ def _walk(jaxpr: Any, loops: bool) -> _Found:
             views.update((output, views.get(inputs[0], inputs[0])) for output in outputs)
         elif inner := _inner(equation):
             if name == "scan":
-                total = total.plus(_scan(equation, inner[0], loops))
+                total = total.plus(_scan(equation, inner[0]))
                 continue
             for program in inner:
-                found = _walk(program, loops)
+                found = _walk(program)
                 total = total.plus(found.cost)
                 whole = len(program.invars) == len(inputs) and len(inner) == 1
                 read |= roots([inputs[i] for i in found.reads] if whole else inputs)
@@ -161,11 +202,11 @@ def _walk(jaxpr: Any, loops: bool) -> _Found:
     return _Found(total, reads, frozenset(writes))
 
 
-def _scan(equation: Any, body: Any, loops: bool) -> Cost:
+def _scan(equation: Any, body: Any) -> Cost:
     """A loop: what its steps carry and the slices they take go through memory."""
     parameters = equation.params
-    times = parameters["length"] if loops else 1
-    found = _walk(body, loops)
+    times = parameters["length"] if _loops.get() else 1
+    found = _walk(body)
     first = parameters["num_consts"]
     carried = first + parameters["num_carry"]
     kept = [body.invars[i] for i in found.reads if first <= i < carried]
@@ -193,8 +234,10 @@ def _apart(equation: Any) -> Cost | None:
     name, inputs, outputs = equation.primitive.name, equation.invars, equation.outvars
     if name in RULES:
         own = RULES[name](equation)
-        return own if own.operations else _whole(equation, own.flops)._replace(
-            convolutions=own.convolutions
+        return (
+            own
+            if own.operations
+            else _whole(equation, own.flops)._replace(convolutions=own.convolutions)
         )
     if name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]

@@ -6,7 +6,7 @@ recurrent kernel after it, each as one product over all steps.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,15 +18,32 @@ from slipstream.kernels import forms, native
 CELLS = ("lstm", "gru", "gru_reset_first", "tanh", "relu")
 
 
-def fits(x: Any, *others: Any) -> bool:
+class Weights(NamedTuple):
+    """What multiplies and is added.
+
+    Attributes:
+        kernel: ``(features, gates * units)``.
+        recurrent_kernel: ``(units, gates * units)``.
+        bias: ``(gates * units,)`` or None. A GRU's has a fourth part, added to the product that
+            the reset gate works on.
+        scale: ``(batch, units)`` or None, multiplied to the state before each product.
+    """
+
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    scale: Any
+
+
+def fits(x: Any, states: Any, weights: Weights) -> bool:
     """Whether the compiled form can run, and is of use: a single step is no loop."""
-    given = [array for array in others if array is not None]
+    given = [array for array in (x, *states, *weights) if array is not None]
     return (
         jax.default_backend() == "cpu"
         and native.library() is not None
-        and forms.floats(x, *given)
+        and forms.floats(*given)
         and x.shape[1] > 1
-        and all(array.size for array in (x, *given))
+        and all(array.size for array in given)
     )
 
 
@@ -34,31 +51,28 @@ def run(
     cell: str,
     x: Any,
     states: Any,
+    weights: Weights,
     *,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    scale: Any = None,
     mask: Any = None,
     return_sequences: bool = False,
     go_backwards: bool = False,
     zero_output_for_mask: bool = False,
     unroll: bool = False,
 ) -> tuple[Any, Any]:
-    """Outputs and last states of a cell, as `sweep.sweep` gives them.
+    """Outputs and last states of one of `CELLS`, as `sweep.sweep` gives them.
 
     Args:
-        cell: one of `CELLS`.
-        bias: of all products; a GRU's fourth part is added to the product behind the reset gate.
         unroll: changes nothing.
     """
     none = jnp.zeros((0,), x.dtype)
+    bias, scale = weights.bias, weights.scale
     if bias is None:
-        bias = jnp.zeros(kernel.shape[1] + (kernel.shape[1] // 3 if cell == "gru" else 0), x.dtype)
+        units, columns = weights.recurrent_kernel.shape
+        bias = jnp.zeros(columns + (units if cell == "gru" else 0), x.dtype)
     outputs, memory = loop(
-        inputs_product(x, kernel),
+        inputs_product.bind(x, weights.kernel),
         bias,
-        recurrent_kernel,
+        weights.recurrent_kernel,
         states[0],
         states[1] if len(states) > 1 else none,
         none if scale is None else scale,
@@ -74,12 +88,6 @@ def run(
     return outputs, [last, memory][: len(states)]
 
 
-@jax.custom_vjp
-def inputs_product(x: Any, kernel: Any) -> Any:
-    """``x @ kernel``, with a gradient for the kernel that XLA's CPU code is not slow at."""
-    return x @ kernel
-
-
 def _kernel_gradient(left: Any, right: Any) -> Any:
     """Sum over batch and time of the outer products of ``(batch, time, …)``."""
     exact = jnp.promote_types(left.dtype, jnp.float32)
@@ -89,9 +97,16 @@ def _kernel_gradient(left: Any, right: Any) -> Any:
     return product.astype(left.dtype)
 
 
-inputs_product.defvjp(
-    lambda x, kernel: (x @ kernel, (x, kernel)),
-    lambda kept, dz: (dz @ kept[1].T, _kernel_gradient(kept[0], dz)),
+def _matmul(x: Any, kernel: Any) -> Any:
+    return x @ kernel
+
+
+# ``x @ kernel``, with a gradient for the kernel that XLA's CPU code is not slow at.
+inputs_product = forms.operation("inputs_product", _matmul, _matmul, lambda *arrays: False)
+forms.bilinear(
+    inputs_product,
+    lambda dz, _, kernel: dz @ kernel.T,
+    lambda dz, x, _: _kernel_gradient(x, dz),
 )
 
 
@@ -150,7 +165,23 @@ def _reference(
     reverse: bool,
     sequences: bool,
 ) -> tuple[Any, Any]:
-    """See `loop`. Saved: the gates, what else the gradient needs of a step, the states before it."""
+    """All steps of a cell.
+
+    Args:
+        z: ``(batch, time, gates * units)``, the products with the inputs.
+        bias, kernel, scale: see `Weights`.
+        h: ``(batch, units)``, the state.
+        c: likewise, the memory of an LSTM.
+        mask: ``(batch, time)`` bool.
+        reverse: start at the end.
+        sequences: give the states after each step, not only the last.
+
+    An array of no elements stands for one that there is not.
+
+    Returns:
+        The states and the last memory; and, saved, the gates, what else the gradient needs of
+        each step, and the states before it.
+    """
 
     def body(states: Any, entry: Any) -> Any:
         (h, c), (z, keep) = states, entry
@@ -219,7 +250,9 @@ def _compiled_gradient(
 
 def _supports(z: Any, *others: Any, **parameters: Any) -> bool:
     *floats, mask = others
-    return forms.floats(z, *floats) and z.size > 0 and mask.dtype == (bool if mask.size else z.dtype)
+    return (
+        forms.floats(z, *floats) and z.size > 0 and mask.dtype == (bool if mask.size else z.dtype)
+    )
 
 
 loop = forms.differentiable(

@@ -48,9 +48,11 @@ def operation(
         if shapes is not None:
             found = shapes(*arrays, **parameters)
         else:
-            found = jax.eval_shape(partial(reference, **parameters), *_stand_ins(arrays))
+            found = jax.eval_shape(partial(reference, **parameters), *arrays)
         made = [jax.core.ShapedArray(each.shape, each.dtype) for each in jax.tree.leaves(found)]
         return made if multiple else made[0]
+
+    results = _once_a_shape(results)
 
     def batched(arrays: Any, axes: Any, **parameters: Any) -> Any:
         mapped = jax.vmap(partial(reference, **parameters), in_axes=tuple(axes))
@@ -73,14 +75,18 @@ def operation(
         fits = supports(*context.avals_in, **parameters) and native.library() is not None
         return (lower_compiled if fits else lower_reference)(context, *arrays, **parameters)
 
+    def cost_of(*arrays: Any, fits: bool, loops: bool, **parameters: Any) -> cost.Cost:
+        if fits and flops is not None:
+            return cost.Cost(flops(*arrays, **parameters), 0)
+        found = cost.count(jax.make_jaxpr(partial(reference, **parameters))(*arrays), loops)
+        return found._replace(convolutions=0) if fits else found
+
+    cost_of = _once_a_shape(cost_of)
+
     def counted(equation: Any) -> cost.Cost:
         arrays, parameters = [each.aval for each in equation.invars], equation.params
         fits = supports(*arrays, **parameters) and native.library() is not None
-        if fits and flops is not None:
-            return cost.Cost(flops(*arrays, **parameters), 0)
-        program = jax.make_jaxpr(partial(reference, **parameters))(*_stand_ins(arrays))
-        found = cost.count(program)
-        return found._replace(convolutions=0) if fits else found
+        return cost_of(*arrays, fits=fits, loops=cost.loops(), **parameters)
 
     primitive.def_abstract_eval(results)
     primitive.def_impl(lambda *arrays, **kept: eager(tuple(sorted(kept.items())))(*arrays))
@@ -123,6 +129,10 @@ def differentiable(
 
     def outputs(*arrays: Any, **parameters: Any) -> tuple[Any, ...]:
         return tuple(reference(*arrays, **parameters)[0])
+
+    output_count = _once_a_shape(
+        lambda *arrays, **parameters: len(jax.eval_shape(partial(outputs, **parameters), *arrays))
+    )
 
     def value_reference(*arrays: Any, save: bool, **parameters: Any) -> tuple[Any, ...]:
         found, saved = reference(*arrays, **parameters)
@@ -171,7 +181,7 @@ def differentiable(
 
     def value_jvp(primals: Any, tangents: Any, *, save: bool, **parameters: Any) -> Any:
         found = value.bind(*primals, save=True, **parameters)
-        kept = len(jax.eval_shape(partial(outputs, **parameters), *_stand_ins(primals)))
+        kept = output_count(*primals, **parameters)
         directions = map(_instantiated, primals[:inputs], tangents[:inputs])
         derivatives = tangent.bind(
             *primals,
@@ -221,6 +231,20 @@ def floats(*arrays: Any) -> bool:
     """Whether all are of one float type that the compiled forms store."""
     types = {str(array.dtype) for array in arrays}
     return len(types) == 1 and types <= {"float32", "bfloat16"}
+
+
+def _once_a_shape(function: Form) -> Form:
+    """`function` of shapes and dtypes, remembered: a network has many layers of one shape."""
+    known: dict[Any, Any] = {}
+
+    def remembering(*arrays: Any, **parameters: Any) -> Any:
+        shapes = tuple((array.shape, array.dtype) for array in arrays)
+        key = (shapes, tuple(sorted(parameters.items())))
+        if key not in known:
+            known[key] = function(*_stand_ins(arrays), **parameters)
+        return known[key]
+
+    return remembering
 
 
 def _stand_ins(arrays: Any) -> list[Any]:

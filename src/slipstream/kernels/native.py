@@ -61,6 +61,17 @@ def kernels(which: str) -> Iterator[None]:
             jax.clear_caches()
 
 
+@contextmanager
+def fresh_programs(which: str) -> Iterator[None]:
+    """Programs of functions that are new use these forms inside; nothing compiled is forgotten."""
+    _check(which)
+    token = _forced.set(which)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
 def set_kernels(which: str) -> None:
     """Let programs use these forms from now on: ``"native"`` or ``"reference"``."""
     _check(which)

@@ -180,7 +180,7 @@ def _rows_compiled(x: Any, scale: Any, offset: Any, *, save: bool, **how: Any) -
 
 
 def _rows_gradient(arrays: Any, saved: Any, cotangents: Any, *, epsilon: float, **how: Any) -> Any:
-    x, scale, offset = arrays
+    x, scale, _offset = arrays
     results = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
     return native.call(
         "row_normalization_gradient", results, x, scale, *saved, cotangents[0], **how

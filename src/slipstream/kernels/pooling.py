@@ -1,4 +1,4 @@
-"""Maximum and mean over windows, in any rank.
+"""Maximum and mean over windows, in any rank; channels last they have forms of our own on the CPU.
 
 Windows and strides have one number for each spatial axis. Inputs are ``(batch, *spatial,
 channels)``, or ``(batch, channels, *spatial)`` where `channels_last` is False. With ``"same"``
@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from slipstream.kernels import forms, native
 
 # Windows of more positions are searched one axis at a time.
 _AT_ONCE = 32
@@ -27,62 +29,92 @@ def max_pool(
     x: Any, window: Sequence[int], strides: Sequence[int], padding: str, channels_last: bool = True
 ) -> Any:
     """Largest element of each window; its gradient goes to the first of equal ones."""
-    window, strides, pads = _full(x, window, strides, padding, channels_last)
+    geometry = _full(x, window, strides, padding, channels_last)
     if not jnp.issubdtype(x.dtype, jnp.floating):
-        return _reduce_max(x, window, strides, pads)
-    return _max(x, window, strides, pads)
+        return _reduce_max(x, geometry)
+    for part in _passes(geometry, prod(geometry.window) > _AT_ONCE):
+        (x,) = _largest(x, geometry=part)
+    return x
 
 
 def average_pool(
     x: Any, window: Sequence[int], strides: Sequence[int], padding: str, channels_last: bool = True
 ) -> Any:
     """Mean of what each window holds of the input, padding left out of the count."""
-    window, strides, pads = _full(x, window, strides, padding, channels_last)
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
-    sums = x.astype(dtype)
-    zero = np.zeros((), dtype)
-    if strides == window:
-        sums = lax.reduce_window(sums, zero, lax.add, window, strides, pads)
-    else:  # overlapping windows share their parts: one axis at a time is less work
-        for axis in _pooled(window, strides):
-            pad = [p if i == axis else (0, 0) for i, p in enumerate(pads)]
-            sums = lax.reduce_window(
-                sums, zero, lax.add, _alone(window, axis), _alone(strides, axis), pad
-            )
-    counts = np.ones((1,) * x.ndim, dtype)
-    for axis, size in enumerate(sums.shape):
-        held: Any = window[axis]
-        if any(pads[axis]):
-            starts = np.arange(size) * strides[axis] - pads[axis][0]
-            held = np.minimum(starts + held, x.shape[axis]) - np.maximum(starts, 0)
-            held = held.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
-        counts = counts * held
-    means = sums / jnp.asarray(counts, dtype)
-    return means.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else means
+    geometry = _full(x, window, strides, padding, channels_last)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    (means,) = _mean(x, geometry=geometry)
+    return means
+
+
+class Geometry(NamedTuple):
+    """How windows lie, a number or pair for each axis; those of batch and channels are 1."""
+
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
 
 
 def _full(
     x: Any, window: Sequence[int], strides: Sequence[int], padding: str, channels_last: bool
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[int, int], ...]]:
-    """Window, strides and padding with entries for the batch and channel axes."""
+) -> Geometry:
     before, after = ((1,), (1,)) if channels_last else ((1, 1), ())
     window, strides = (*before, *window, *after), (*before, *strides, *after)
     pads = lax.padtype_to_pads(x.shape, window, strides, padding.upper())
-    return window, strides, tuple((int(a), int(b)) for a, b in pads)
+    return Geometry(window, strides, tuple((int(a), int(b)) for a, b in pads))
 
 
-def _pooled(window: Sequence[int], strides: Sequence[int]) -> list[int]:
-    """Axes that pooling changes, the last first."""
-    return [i for i in reversed(range(len(window))) if window[i] > 1 or strides[i] > 1]
+def _passes(geometry: Geometry, apart: bool) -> list[Geometry]:
+    """All axes at once or, `apart`, each axis that pooling changes by itself.
+
+    The last axis comes first: the first of equal elements is then still the first in row order.
+    """
+    window, strides, pads = geometry
+    if not apart:
+        return [geometry]
+    axes = [i for i in reversed(range(len(window))) if window[i] > 1 or strides[i] > 1]
+
+    def alone(axis: int, kept: Any, rest: Any) -> tuple[Any, ...]:
+        return tuple(value if i == axis else rest for i, value in enumerate(kept))
+
+    return [
+        Geometry(alone(axis, window, 1), alone(axis, strides, 1), alone(axis, pads, (0, 0)))
+        for axis in axes
+    ]
 
 
-def _alone(sizes: Sequence[int], axis: int) -> tuple[int, ...]:
-    """These sizes on one axis, 1 on the others."""
-    return tuple(size if i == axis else 1 for i, size in enumerate(sizes))
+def _sizes(shape: Sequence[int], geometry: Geometry) -> tuple[int, ...]:
+    """Number of windows along each axis."""
+    return tuple((n + sum(p) - w) // s + 1 for n, w, s, p in zip(shape, *geometry))
 
 
-def _reduce_max(x: Any, window: Any, strides: Any, pads: Any) -> Any:
-    return lax.reduce_window(x, _lowest(x.dtype), lax.max, window, strides, pads)
+def _mean_reference(x: Any, *, geometry: Geometry) -> Any:
+    sums = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    pooled = tuple(i for i, n in enumerate(geometry.window) if max(n, geometry.strides[i]) > 1)
+    if not any(map(any, geometry.pads)) and all(geometry.window[i] == x.shape[i] for i in pooled):
+        return (jnp.mean(sums, pooled, keepdims=True).astype(x.dtype),), ()
+    for part in _passes(geometry, geometry.window != geometry.strides):
+        sums = lax.reduce_window(sums, np.zeros((), sums.dtype), lax.add, *part)
+    return ((sums / jnp.asarray(_counts(x.shape, geometry), sums.dtype)).astype(x.dtype),), ()
+
+
+def _counts(shape: Sequence[int], geometry: Geometry) -> np.ndarray:
+    """How many positions each window holds, with size 1 along axes where all hold the same."""
+    counts = np.ones((1,) * len(shape))
+    for axis, size in enumerate(_sizes(shape, geometry)):
+        window, stride, pad = geometry.window[axis], geometry.strides[axis], geometry.pads[axis]
+        held: Any = window
+        if any(pad):
+            starts = np.arange(size) * stride - pad[0]
+            held = np.minimum(starts + held, shape[axis]) - np.maximum(starts, 0)
+            held = held.reshape([-1 if i == axis else 1 for i in range(len(shape))])
+        counts = counts * held
+    return counts
+
+
+def _reduce_max(x: Any, geometry: Geometry) -> Any:
+    return lax.reduce_window(x, _lowest(x.dtype), lax.max, *geometry)
 
 
 def _lowest(dtype: Any) -> Any:
@@ -93,23 +125,19 @@ def _lowest(dtype: Any) -> Any:
 
 # The derivative that JAX has for reduce_window (select-and-scatter) was measured 10 to 50 times
 # slower on a CPU than remembering which position of each window won.
-@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
-def _max(x: Any, window: Any, strides: Any, pads: Any) -> Any:
-    return _reduce_max(x, window, strides, pads)
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _max(x: Any, geometry: Geometry) -> Any:
+    return _reduce_max(x, geometry)
 
 
 @_max.defjvp
-def _max_jvp(window: Any, strides: Any, pads: Any, primals: Any, tangents: Any) -> Any:
+def _max_jvp(geometry: Geometry, primals: Any, tangents: Any) -> Any:
     (x,), (t,) = primals, tangents
+    window, strides, pads = geometry
     if any(map(any, pads)):
         widths = [(*pad, 0) for pad in pads]
         x = lax.pad(x, _lowest(x.dtype), widths)
         t = lax.pad(t, np.zeros((), t.dtype), widths)
-    if prod(window) > _AT_ONCE:
-        # The last axis first, so that the first of equal elements is still the first in row order.
-        for axis in _pooled(window, strides):
-            x, t = _follow(x, t, _alone(window, axis), _alone(strides, axis))
-        return x, t
     if window == strides:
         return _follow_tiles(x, t, window)
     return _follow(x, t, window, strides)
@@ -152,6 +180,89 @@ def _follow_tiles(x: Any, t: Any, window: Any) -> tuple[Any, Any]:
     numbers = np.arange(prod(window), dtype=winner.dtype).reshape(window)
     here = jnp.expand_dims(winner, places) == np.expand_dims(numbers, [p - 1 for p in places])
     return best, jnp.where(here, t, jnp.zeros((), t.dtype)).sum(places)
+
+
+def _largest_reference(x: Any, *, geometry: Geometry) -> Any:
+    best = _max(x, geometry)
+    # What won is saved for the compiled gradient only; the plain one searches again.
+    return (best,), (jnp.zeros(best.shape, np.uint8),)
+
+
+def _compiled(name: str, shapes: Any, *arrays: Any, geometry: Geometry, **more: Any) -> Any:
+    """The CPU's own form, which knows three spatial axes: missing ones have size 1."""
+    ones = (1,) * (5 - len(geometry.window))
+
+    def wide(shape: Sequence[int]) -> tuple[int, ...]:
+        return (shape[0], *ones, *shape[1:])
+
+    found = native.call(
+        name,
+        [jax.ShapeDtypeStruct(wide(each.shape), each.dtype) for each in shapes],
+        *(array.reshape(wide(array.shape)) for array in arrays),
+        window=wide(geometry.window)[1:4],
+        stride=wide(geometry.strides)[1:4],
+        low=(*(0 for _ in ones), *(pad[0] for pad in geometry.pads[1:-1])),
+        **more,
+    )
+    return [array.reshape(each.shape) for array, each in zip(found, shapes)]
+
+
+def _fits(x: Any, *, geometry: Geometry) -> bool:
+    window, strides, pads = geometry
+    channels_last = all(window[i] == strides[i] == 1 and not any(pads[i]) for i in (0, -1))
+    empty = 0 in (*x.shape, *_sizes(x.shape, geometry))
+    # Vectors run along the channels; where they are few, XLA's run along space.
+    suits = len(window) <= 5 and channels_last and x.shape[-1] >= 8
+    return forms.floats(x) and suits and not empty
+
+
+def _largest_compiled(x: Any, *, save: bool, geometry: Geometry) -> Any:
+    shape = _sizes(x.shape, geometry)
+    results = [jax.ShapeDtypeStruct(shape, x.dtype), jax.ShapeDtypeStruct(shape, np.uint8)]
+    if save:
+        return _compiled("max_pool_saving", results, x, geometry=geometry)
+    return _compiled("max_pool", results[:1], x, geometry=geometry)
+
+
+def _mean_compiled(x: Any, *, save: bool, geometry: Geometry) -> Any:
+    result = jax.ShapeDtypeStruct(_sizes(x.shape, geometry), x.dtype)
+    return _compiled("average_pool", [result], x, geometry=geometry)
+
+
+def _mean_gradient(arrays: Any, saved: Any, cotangents: Any, *, geometry: Geometry) -> Any:
+    (x,), (dy,) = arrays, cotangents
+    counts = _counts(x.shape, geometry)
+    if counts.size > 1:
+        dy, counts = dy / jnp.asarray(counts, dy.dtype), np.ones(1)
+    scale = 1 / counts.item()
+    if geometry.window[1:-1] == x.shape[1:-1]:  # one window
+        return (jnp.broadcast_to(dy * jnp.asarray(scale, dy.dtype), x.shape),)
+    return _compiled("average_pool_gradient", [x], dy, geometry=geometry, scale=scale)
+
+
+_largest = forms.differentiable(
+    "max_pool",
+    _largest_reference,
+    _largest_compiled,
+    lambda arrays, saved, cotangents, geometry: _compiled(
+        "max_pool_gradient", arrays, *cotangents, *saved, geometry=geometry
+    ),
+    # What won is saved in a byte.
+    lambda x, geometry: _fits(x, geometry=geometry) and prod(geometry.window) <= 256,
+    inputs=1,
+)
+_mean = forms.differentiable(
+    "average_pool",
+    _mean_reference,
+    _mean_compiled,
+    _mean_gradient,
+    # Overlapping windows share sums where the reference goes along one axis at a time.
+    lambda x, geometry: (
+        _fits(x, geometry=geometry)
+        and all(w <= s for w, s in zip(geometry.window, geometry.strides))
+    ),
+    inputs=1,
+)
 
 
 def adaptive_max_pool(x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Any:

@@ -43,7 +43,7 @@ def lstm_update(
         z: inputs of the gates, along `axis`: input, forget, cell and output gate.
         c: the memory.
     """
-    if axis == -1 and _is(activation, "tanh") and _is(recurrent_activation, "sigmoid"):
+    if axis == -1 and _usual(activation, recurrent_activation):
         return _usual_lstm_update(z, c)
     i, f, g, o = jnp.split(z, 4, axis)
     c = recurrent_activation(f) * c + recurrent_activation(i) * activation(g)
@@ -80,6 +80,10 @@ _usual_lstm_update.defvjp(_lstm_forward, _lstm_backward)
 
 def _is(activation: Activation, name: str) -> bool:
     return registry.is_ours(activation) and activation.__name__ == name  # type: ignore[attr-defined]
+
+
+def _usual(activation: Activation, recurrent_activation: Activation) -> bool:
+    return _is(activation, "tanh") and _is(recurrent_activation, "sigmoid")
 
 
 # ---- whole sequences -------------------------------------------------------------------------
@@ -137,18 +141,10 @@ def simple_rnn(
         how: see `sweep`.
     """
 
-    for name in ("tanh", "relu"):
-        if _is(activation, name) and cells.fits(x, kernel, recurrent_kernel, bias, scale, *states):
-            return cells.run(
-                name,
-                x,
-                states,
-                kernel=kernel,
-                recurrent_kernel=recurrent_kernel,
-                bias=bias,
-                scale=scale,
-                **how,
-            )
+    weights = cells.Weights(kernel, recurrent_kernel, bias, scale)
+    for cell in ("tanh", "relu"):
+        if _is(activation, cell) and cells.fits(x, states, weights):
+            return cells.run(cell, x, states, weights, **how)
 
     def step(z: Any, states: Any) -> tuple[Any, Any]:
         h = activation(z)
@@ -184,18 +180,9 @@ def lstm(
         how: see `sweep`.
     """
 
-    usual = _is(activation, "tanh") and _is(recurrent_activation, "sigmoid")
-    if usual and cells.fits(x, kernel, recurrent_kernel, bias, scale, *states):
-        return cells.run(
-            "lstm",
-            x,
-            states,
-            kernel=kernel,
-            recurrent_kernel=recurrent_kernel,
-            bias=bias,
-            scale=scale,
-            **how,
-        )
+    weights = cells.Weights(kernel, recurrent_kernel, bias, scale)
+    if _usual(activation, recurrent_activation) and cells.fits(x, states, weights):
+        return cells.run("lstm", x, states, weights, **how)
 
     def step(z: Any, states: Any) -> tuple[Any, Any]:
         h, c = lstm_update(z, states[1], activation, recurrent_activation)
@@ -236,18 +223,11 @@ def gru(
         how: see `sweep`.
     """
     width = 2 * recurrent_kernel.shape[0]
-    usual = _is(activation, "tanh") and _is(recurrent_activation, "sigmoid")
-    if usual and cells.fits(x, kernel, recurrent_kernel, bias, recurrent_bias, scale, *states):
-        return cells.run(
-            "gru" if reset_after else "gru_reset_first",
-            x,
-            states,
-            kernel=kernel,
-            recurrent_kernel=recurrent_kernel,
-            bias=_gru_bias(bias, recurrent_bias, width) if reset_after else bias,
-            scale=scale,
-            **how,
-        )
+    whole_bias = _gru_bias(bias, recurrent_bias, width) if reset_after else bias
+    weights = cells.Weights(kernel, recurrent_kernel, whole_bias, scale)
+    if _usual(activation, recurrent_activation) and cells.fits(x, states, weights):
+        cell = "gru" if reset_after else "gru_reset_first"
+        return cells.run(cell, x, states, weights, **how)
     gate_kernel, candidate_kernel = recurrent_kernel[:, :width], recurrent_kernel[:, width:]
     z = project(x, kernel, bias)
     gates, candidates = z[..., :width], z[..., width:]
@@ -271,7 +251,8 @@ def gru(
 
 
 def _gru_bias(bias: Any, recurrent_bias: Any, width: int) -> Any:
-    """One bias for the gates, one for the candidate, one for the product that reset works on."""
+    """Both biases of the gates in one, the candidate's, and that of its product with the state."""
     if bias is None or recurrent_bias is None:
         return bias
-    return jnp.concatenate([bias.at[:width].add(recurrent_bias[:width]), recurrent_bias[width:]])
+    gates = bias[:width] + recurrent_bias[:width]
+    return jnp.concatenate([gates, bias[width:], recurrent_bias[width:]])

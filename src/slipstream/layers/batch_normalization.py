@@ -11,9 +11,9 @@ from slipstream.core.input_spec import InputSpec
 from slipstream.core.registry import register
 from slipstream.core.scope import current_scope
 from slipstream.core.variable import Variable
-from slipstream.kernels.normalization import standardize, widen
+from slipstream.kernels.normalization import batch_norm, standardize, widen
 from slipstream.layers import weight_arguments
-from slipstream.layers.gamma_beta import GammaBeta
+from slipstream.layers.gamma_beta import GammaBeta, computable
 
 
 @register("layer")
@@ -144,19 +144,24 @@ class BatchNormalization(GammaBeta):
         """Normalize."""
         axis = self.axis % inputs.ndim
         shape = [size if a == axis else 1 for a, size in enumerate(inputs.shape)]
-        x = widen(inputs)
         if not training or not self.trainable:
-            centred = x - self.moving_mean.value.reshape(shape)
+            centred = widen(inputs) - self.moving_mean.value.reshape(shape)
             spread = self.moving_variance.value.reshape(shape) + self.epsilon
             return self._finish(centred * lax.rsqrt(spread), shape)
-        over = [a for a in range(inputs.ndim) if a != axis]
         counted = self._counted(inputs, mask)
-        normalized, mean, variance = standardize(x, over, self.epsilon, counted)
+        any_counted = inputs.size > 0 if counted is None else jnp.any(counted)
+        if axis == inputs.ndim - 1 and not self.renorm:
+            x = computable(self, inputs)
+            outputs, mean, variance = batch_norm(x, *self._constants(), self.epsilon, counted)
+            self._remember(mean, variance, any_counted)
+            return outputs.astype(self.compute_dtype)
+        over = [a for a in range(inputs.ndim) if a != axis]
+        normalized, mean, variance = standardize(widen(inputs), over, self.epsilon, counted)
         mean, variance = mean.reshape(-1), variance.reshape(-1)
         if self.renorm:
             factor, offset = self._correction(mean, jnp.sqrt(variance + self.epsilon))
             normalized = normalized * factor.reshape(shape) + offset.reshape(shape)
-        self._remember(mean, variance, inputs.size > 0 if counted is None else jnp.any(counted))
+        self._remember(mean, variance, any_counted)
         return self._finish(normalized, shape)
 
     def _counted(self, inputs: Any, mask: Any) -> Any:

@@ -6,7 +6,13 @@ from typing import Any
 
 from slipstream.core.layer import Layer
 from slipstream.core.variable import Variable
+from slipstream.kernels.normalization import widen
 from slipstream.layers import weight_arguments
+
+
+def computable(layer: Layer, x: Any) -> Any:
+    """`x` as it is where its type is the layer's, else in float32 or wider."""
+    return x if x.dtype == layer.compute_dtype else widen(x)
 
 
 class GammaBeta(Layer):
@@ -40,6 +46,11 @@ class GammaBeta(Layer):
             self.gamma = weight_arguments.create(self, "gamma", shape, autocast=False)
         if self.center and center:
             self.beta = weight_arguments.create(self, "beta", shape, autocast=False)
+
+    def _constants(self) -> tuple[Any, Any]:
+        """`gamma` and `beta` as arrays, None for one that is not there."""
+        gamma, beta = self.gamma, self.beta
+        return None if gamma is None else gamma.value, None if beta is None else beta.value
 
     def _finish(self, x: Any, shape: Any) -> Any:
         """``x * gamma + beta``, both in this shape, in the compute type."""

@@ -10,8 +10,8 @@ from jax import lax
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
-from slipstream.kernels.normalization import root_mean_square, standardize, widen
-from slipstream.layers.gamma_beta import GammaBeta
+from slipstream.kernels.normalization import group_norm, layer_norm, standardize, widen
+from slipstream.layers.gamma_beta import GammaBeta, computable
 from slipstream.layers.spatial import is_count
 
 
@@ -73,10 +73,13 @@ class LayerNormalization(GammaBeta):
 
     def call(self, inputs: Any) -> Any:
         """Normalize."""
-        x = widen(inputs)
-        normalized, _, variance = standardize(x, self._axes, self.epsilon)
-        if self.rms_scaling:
-            normalized = x * lax.rsqrt(variance + self.epsilon)
+        x = computable(self, inputs)
+        if not self.rms_scaling:
+            gamma, beta = self._constants()
+            return layer_norm(x, self._axes, gamma, beta, self.epsilon).astype(self.compute_dtype)
+        x = widen(x)
+        _, _, variance = standardize(x, self._axes, self.epsilon)
+        normalized = x * lax.rsqrt(variance + self.epsilon)
         return self._finish(normalized, _beside(x, self._axes))
 
     def get_config(self) -> dict[str, Any]:
@@ -132,8 +135,12 @@ class GroupNormalization(GammaBeta):
     def call(self, inputs: Any) -> Any:
         """Normalize."""
         axis, shape = self._axis, inputs.shape
+        x = computable(self, inputs)
+        if 0 < axis == inputs.ndim - 1:
+            gamma, beta = self._constants()
+            return group_norm(x, self.groups, gamma, beta, self.epsilon).astype(self.compute_dtype)
         split = (self.groups, shape[axis] // self.groups)
-        x = widen(inputs).reshape(*shape[:axis], *split, *shape[axis + 1 :])
+        x = widen(x).reshape(*shape[:axis], *split, *shape[axis + 1 :])
         over = [a for a in range(x.ndim) if a not in (0, axis)]
         normalized = standardize(x, over, self.epsilon)[0].reshape(shape)
         return self._finish(normalized, _beside(inputs, (axis,)))
@@ -170,9 +177,9 @@ class RMSNormalization(Layer):
 
     def call(self, x: Any) -> Any:
         """Normalize."""
-        normalized = root_mean_square(widen(x), self._axes, self.epsilon)
-        scale = self.scale.value.reshape(_beside(x, self._axes))
-        return (normalized * scale).astype(self.compute_dtype)
+        x = computable(self, x)
+        y = layer_norm(x, self._axes, self.scale.value, None, self.epsilon, centred=False)
+        return y.astype(self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from slipstream.core.registry import register
 from slipstream.kernels.normalization import widen
+from slipstream.kernels.pooling import average_pool
 from slipstream.layers.spatial import Spatial
 
 
@@ -56,7 +57,10 @@ class GlobalAveragePooling(GlobalPooling):
     """Mean over the spatial axes, summed in float32 or wider."""
 
     def _pool(self, inputs: Any) -> Any:
-        means = jnp.mean(widen(inputs), self.spatial_axes, keepdims=self.keepdims)
+        sizes = [inputs.shape[axis] for axis in self.spatial_axes]
+        means = average_pool(widen(inputs), sizes, sizes, "valid", self.channels_last)
+        if not self.keepdims:
+            means = jnp.squeeze(means, self.spatial_axes)
         return means.astype(self.compute_dtype)
 
 

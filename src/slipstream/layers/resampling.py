@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
+from slipstream.kernels.resampling import resize_linear
 from slipstream.layers.spatial import Spatial
 
 # Keras' names for what jax.image.resize does.
@@ -105,6 +106,8 @@ class UpSampling2D(UpSampling):
             return super().call(inputs)
         shape = self.compute_output_shape(inputs.shape)
         inputs = inputs.astype(self.compute_dtype)
+        if self.interpolation == "bilinear":
+            return resize_linear(inputs, shape)
         return jax.image.resize(inputs, shape, _METHODS[self.interpolation])
 
     def get_config(self) -> dict[str, Any]:

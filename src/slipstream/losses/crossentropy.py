@@ -15,13 +15,13 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.registry import register
 from slipstream.core.scope import attach, attached
+from slipstream.kernels.cross_entropy import entropy, label_entropy, pick
 from slipstream.losses.arrays import check_smoothing, floats, pair
 from slipstream.losses.base import NamedLoss, row_wise
 from slipstream.ops.crossentropy import (
     bernoulli_entropy,
     clip_probabilities,
     log_probabilities,
-    pick,
 )
 
 
@@ -109,7 +109,12 @@ def categorical_crossentropy(
         axis: axis of the classes.
     """
     y_true, y_pred = pair(y_true, y_pred, equal=True, wide=True)
-    logp = log_probabilities(y_pred, class_logits(y_pred, from_logits, axis), axis)
+    logits = class_logits(y_pred, from_logits, axis)
+    if logits is not None and axis in (-1, y_pred.ndim - 1):
+        check_smoothing(label_smoothing)
+        if isinstance(label_smoothing, (int, float)):
+            return entropy(logits, y_true, label_smoothing)
+    logp = log_probabilities(y_pred, logits, axis)
     return -jnp.sum(smooth_classes(y_true, label_smoothing, axis) * logp, axis=axis)
 
 
@@ -137,7 +142,9 @@ def sparse_categorical_crossentropy(
     valid = None if ignore_class is None else labels != ignore_class
     labels = labels if valid is None else jnp.where(valid, labels, -1)
     logits = class_logits(y_pred, from_logits, axis)
-    if logits is not None:
+    if logits is not None and axis in (-1, y_pred.ndim - 1):
+        values = label_entropy(logits, labels)
+    elif logits is not None:
         values = -pick(jax.nn.log_softmax(logits, axis), labels, axis)
     else:
         p = clip_probabilities(pick(y_pred, labels, axis) / jnp.sum(y_pred, axis=axis))

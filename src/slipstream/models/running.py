@@ -7,10 +7,13 @@ from typing import Any
 from slipstream.models.steps import Steps
 from slipstream.training import loop, predict
 from slipstream.training.callbacks.history import History
+from slipstream.training.clock import Clock
 
 
 class Running(Steps):
     """The part of `Model` that runs it over data."""
+
+    _forecast: Any = None  # what was said about the next `fit`
 
     def fit(
         self,
@@ -59,15 +62,84 @@ class Running(Steps):
         Raises:
             ValueError: if the model is not compiled, or data and model do not fit together.
         """
+        clock = Clock()
+        with clock.part("data"):
+            if self._entrance is not None and isinstance(validation_data, tuple):
+                validation_data = (self._enter(validation_data[0]), *validation_data[1:])
+            elif validation_data is not None:
+                validation_data = self._enter(validation_data)
+            x = self._enter(x)
+        return loop.fit(
+            self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
+            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
+            steps_per_epoch, validation_steps, validation_batch_size, validation_freq, clock,
+        )  # fmt: skip
+
+    def forecast(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        sample_weight: Any = None,
+        steps_per_epoch: int | None = None,
+    ) -> Any:
+        """Say how long `fit` with these arguments will take, and how much memory.
+
+        What `fit` would run is compiled, so that it finds it compiled, and some steps are timed
+        on a copy of the state: weights, optimizer and seeds stay as they are. The line after the
+        next `fit` shows the time predicted against the time taken.
+
+        Args:
+            x, y, batch_size, epochs, validation_data, shuffle, sample_weight, steps_per_epoch:
+                as in `fit`.
+            verbose: 0 prints nothing.
+            callbacks: those that `fit` is going to get. None of their hooks is called, and their
+                time is not foreseen; but whether they see each batch decides what runs.
+
+        Returns:
+            A `Forecast` with `seconds`, `memory` in bytes on the device, and more.
+
+        Raises:
+            ValueError: if the data are an iterator that gives its batches only once, or do not
+                say how many there are.
+        """
+        from slipstream.training.forecast import forecast
+
         if self._entrance is not None and isinstance(validation_data, tuple):
             validation_data = (self._enter(validation_data[0]), *validation_data[1:])
         elif validation_data is not None:
             validation_data = self._enter(validation_data)
-        return loop.fit(
-            self, self._enter(x), y, batch_size, epochs, verbose, callbacks, validation_split,
-            validation_data, shuffle, class_weight, sample_weight, initial_epoch,
-            steps_per_epoch, validation_steps, validation_batch_size, validation_freq,
+        return forecast(
+            self, self._enter(x), y, batch_size, epochs, verbose, callbacks, validation_data,
+            shuffle, sample_weight, steps_per_epoch,
         )  # fmt: skip
+
+    def speed(self, x: Any, y: Any = None, batch_size: int = 32) -> Any:
+        """How close the model comes to this machine's limit, layer by layer.
+
+        Each layer is run by itself, forward and in training, then the whole model and, for a
+        compiled model with `y`, a whole training step. The model stays as it is. The machine is
+        measured too, for about a second; ``docs/speed.md`` explains the figures.
+
+        Args:
+            x: inputs ``(examples, …)`` as in `fit`, one batch at least.
+            y: targets.
+            batch_size: examples of a batch; fewer if `x` has fewer.
+
+        Returns:
+            A `Speed`: print it, or call its `to_json()` or `picture(path)`.
+
+        Raises:
+            ValueError: if data and model do not fit together.
+        """
+        from slipstream.training.measure import speed
+
+        return speed(self, self._enter(x), y, batch_size)
 
     def evaluate(
         self,

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, operation
+from slipstream.kernels import softmax as kernels
 from slipstream.ops.define import Function, as_axis, as_float, unary
 
 op = operation("nn")
@@ -118,6 +119,8 @@ def softmax(x: Array, axis: int | Sequence[int] | None = -1) -> Any:
             "Use sigmoid for a single output.",
             stacklevel=4,
         )
+    if x.ndim and isinstance(axis, int) and axis in (-1, x.ndim - 1):
+        return kernels.softmax(x)
     return jax.nn.softmax(x, as_axis(axis))
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.operation import Array, operation
+from slipstream.kernels.cross_entropy import entropy, label_entropy, pick
 from slipstream.ops.define import as_float
 
 op = operation("nn")
@@ -53,6 +54,8 @@ def categorical_crossentropy(
             f"categorical_crossentropy: target has shape {target.shape} and output has shape "
             f"{output.shape}; they must be equal and have an axis of classes."
         )
+    if from_logits and axis in (-1, output.ndim - 1):
+        return entropy(output, target).astype(output.dtype)
     logp = log_probabilities(output, output if from_logits else None, axis)
     return -jnp.sum(target * logp, axis)
 
@@ -76,6 +79,8 @@ def sparse_categorical_crossentropy(
             f"sparse_categorical_crossentropy: target has shape {labels.shape} and output has "
             f"shape {output.shape}; the target must have that shape without axis {axis}."
         )
+    if from_logits and place == output.ndim - 1:
+        return label_entropy(output, labels).astype(output.dtype)
     logp = log_probabilities(output, output if from_logits else None, axis)
     return -pick(logp, labels, axis)
 
@@ -93,14 +98,6 @@ def log_probabilities(output: Any, logits: Any, axis: int) -> Any:
     if logits is not None:
         return jax.nn.log_softmax(logits, axis)
     return jnp.log(clip_probabilities(output / jnp.sum(output, axis=axis, keepdims=True)))
-
-
-def pick(values: Any, labels: Any, axis: int) -> Any:
-    """The values of the labelled classes; 0 for a label that is no class."""
-    # A sum over a comparison fuses with what made the values; a gather does not.
-    classes = jax.lax.broadcasted_iota(jnp.int32, values.shape, axis % values.ndim)
-    chosen = classes == jnp.expand_dims(labels, axis)
-    return jnp.sum(jnp.where(chosen, values, 0), axis=axis)
 
 
 def clip_probabilities(p: Any) -> Any:

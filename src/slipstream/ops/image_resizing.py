@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.operation import Array, Index, operation
+from slipstream.kernels.resampling import resize_linear
 from slipstream.ops.define import as_float, as_tuple
 from slipstream.ops.image_format import channels_first, check_rank, on_batch, to_type
 
@@ -62,7 +63,10 @@ def resize(
             batch = _pad_to_ratio(batch, wanted, fill_value)
         shape = (batch.shape[0], *wanted, batch.shape[-1])
         floats = batch if interpolation == "nearest" else as_float(batch)
-        result = jax.image.resize(floats, shape, interpolation, antialias=antialias)
+        if interpolation == "bilinear":
+            result = resize_linear(floats, shape, antialias)
+        else:
+            result = jax.image.resize(floats, shape, interpolation, antialias=antialias)
         return to_type(result, batch.dtype)
 
     return on_batch("resize", apply, images, data_format)

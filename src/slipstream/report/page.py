@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slipstream.models.saving import atomic
-from slipstream.report import charts, cost, results
+from slipstream.report import charts, cost, results, speed
 from slipstream.report.figures import figures
 from slipstream.report.markup import Markup, tag
 from slipstream.report.results import percent, quantity
@@ -34,6 +34,7 @@ def render(run: Run) -> str:
         results.confusion(run, found),
         results.mistakes(run),
         cost.time(run),
+        speed.speed(run),
         cost.architecture(run),
         cost.provenance(run),
         tag("footer", f"Written by Slipstream on {datetime.now():%Y-%m-%d at %H:%M}."),

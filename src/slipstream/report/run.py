@@ -47,6 +47,8 @@ class Run:
         notes: what the reader should know.
         settings, versions: by name.
         command: what to run for the same result.
+        speed: the history's account of the run's speed; empty if there is none.
+        layers: the model's layers measured one by one, or None.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Run:
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     command: str = ""
+    speed: dict[str, Any] = field(default_factory=dict)
+    layers: Any = None
 
     @property
     def parts(self) -> dict[str, Part]:

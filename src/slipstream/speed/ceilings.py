@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ class Ceilings:
 
 
 # What names the bound of a run where nothing was measured; shares are not told from it.
-ROUGH = Ceilings(
-    {"float32": 6e10, "bfloat16": 6e10}, (2e11, 1e11, 8e10, 3e10, 1e10), 15e-6, 1e-6
-)
+ROUGH = Ceilings({"float32": 6e10, "bfloat16": 6e10}, (2e11, 1e11, 8e10, 3e10, 1e10), 15e-6, 1e-6)
 
 _kept: dict[str, Ceilings] = {}  # by key, for this process
 
@@ -144,20 +142,24 @@ def _native() -> tuple[float, tuple[float, ...]]:
     """Peak and bandwidths by the compiled kernels, in turns: the machine may be busy at times."""
 
     def peak(start: Any) -> Any:
-        return native.call("peak", jax.ShapeDtypeStruct((2,), "float32"), start, microseconds=25000)
+        return native.call("peak", jax.ShapeDtypeStruct((2,), "float32"), start, microseconds=20000)
 
     def stream(sizes: Any) -> Any:
         result = jax.ShapeDtypeStruct(sizes.shape, "float32")
-        return native.call("stream", result, sizes, microseconds=25000)
+        return native.call("stream", result, sizes, microseconds=10000)
 
     peak, stream = jax.jit(peak), jax.jit(stream)
-    start, near, far = np.ones(1, "float32"), np.int32(LEVELS[:-1]), np.int32(LEVELS[-1:])
+    start, near, far = (
+        np.ones(1, "float32"),
+        np.array(LEVELS[:-1], "int32"),
+        np.array(LEVELS[-1:], "int32"),
+    )
     flops, bandwidth = 0.0, np.zeros(len(LEVELS))
-    for turn in range(3):
-        flops = max(flops, float(peak(start)[0]))
-        found = [stream(near), stream(far) if turn % 2 == 0 else np.zeros(1)]
-        bandwidth = np.maximum(bandwidth, np.concatenate(found))
-        flops = max(flops, float(peak(start)[0]))
+    for _ in range(2):
+        for _ in range(2):
+            flops = max(flops, float(peak(start)[0]))
+            bandwidth[:-1] = np.maximum(bandwidth[:-1], stream(near))
+        bandwidth[-1] = max(bandwidth[-1], float(stream(far)[0]))
     return flops, tuple(map(float, bandwidth))
 
 
@@ -168,7 +170,7 @@ def _products(dtype: str) -> float:
     found = 0.0
     for size in sizes:
         matrix = jnp.full((size, size), 1e-3, dtype)
-        found = max(found, 2.0 * size**3 / _least(lambda m=matrix: product(m), 0.05))
+        found = max(found, 2.0 * size**3 / least(partial(product, matrix), 0.02))
     return found
 
 
@@ -179,9 +181,14 @@ def _stream(size: int) -> float:
     def run(y: Any) -> Any:
         return jax.lax.fori_loop(0, passes, lambda _, y: y * 0.5 + 1.0, y)
 
-    y = jnp.zeros(size // 4, "float32")
-    program = jax.jit(run)
-    return 2.0 * passes * size / _least(lambda: program(y), 0.03)
+    program = jax.jit(run, donate_argnums=0)  # so that no memory is new
+    held = [program(jnp.zeros(size // 4, "float32"))]
+
+    def step() -> Any:
+        held[0] = program(held[0])
+        return held[0]
+
+    return 2.0 * passes * size / least(step, 0.03)
 
 
 def _latencies() -> tuple[float, float]:
@@ -199,10 +206,10 @@ def _latencies() -> tuple[float, float]:
         return jax.lax.fori_loop(0, rounds, lambda _, b: b @ a, a)
 
     program, matrix = jax.jit(loop), jnp.full((8, 8), 0.1, "float32")
-    return statistics.median(spent), _least(lambda: program(matrix), 0.02) / rounds
+    return statistics.median(spent), least(lambda: program(matrix), 0.02) / rounds
 
 
-def _least(run: Callable[[], Any], seconds: float) -> float:
+def least(run: Callable[[], Any], seconds: float) -> float:
     """The shortest time of a call; it is repeated for so many seconds, at least thrice."""
     jax.block_until_ready(run())
     until, found, times = time.perf_counter() + seconds, math.inf, 0

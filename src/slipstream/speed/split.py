@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from slipstream.core.cost import NOTHING, Cost
 from slipstream.speed.ceilings import ROUGH, Ceilings
 from slipstream.speed.limits import Limit, limit
+from slipstream.speed.words import percent, span
 
 MEASURE_AFTER = 5.0  # a run of so many seconds is worth one of measuring the machine
 
@@ -128,16 +129,3 @@ def sentence(found: dict[str, Any]) -> str:
         told = found["forecast"]
         parts.append(f"forecast {span(told['predicted'])}, took {span(told['actual'])}")
     return "Speed: " + " · ".join(parts)
-
-
-def percent(share: float) -> str:
-    """``0.614`` as ``61 %``; small shares with two digits."""
-    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
-
-
-def span(seconds: float) -> str:
-    """A time in the unit that suits it: ``12 µs``, ``3.4 ms``, ``5.6 s``, ``7.8 min``."""
-    for unit, size in (("min", 60.0), ("s", 1.0), ("ms", 1e-3)):
-        if seconds >= (100 if unit == "min" else 1) * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"

@@ -8,6 +8,8 @@ from typing import Any
 from slipstream.core import config
 from slipstream.data.sources import ArraySource, BatchSource, make_source
 from slipstream.data.split import split_off
+from slipstream.speed import ceilings
+from slipstream.speed.split import MEASURE_AFTER, sentence
 from slipstream.training.callbacks.base import Callback, CallbackList
 from slipstream.training.callbacks.history import History
 from slipstream.training.checks import check_finite, check_targets
@@ -15,6 +17,7 @@ from slipstream.training.clock import Clock
 from slipstream.training.feed import Feed
 from slipstream.training.interrupt import Interrupt
 from slipstream.training.passes import Logs, Pass
+from slipstream.training.progress import tell
 from slipstream.training.session import Session, open_session, outputs_of
 
 Source = ArraySource | BatchSource
@@ -82,9 +85,10 @@ def fit(
     validation_steps: int | None = None,
     validation_batch_size: int | None = None,
     validation_freq: Any = 1,
+    clock: Clock | None = None,
 ) -> History:
-    """Train a model; `Model.fit` documents the arguments."""
-    clock = Clock()
+    """Train a model; `Model.fit` documents the arguments. The clock may be running already."""
+    clock = clock or Clock()
     verbose = _verbosity(verbose)
     epochs = config.cap_epochs(epochs)
     with clock.part("build"):
@@ -170,7 +174,19 @@ def fit(
     history = next(c for c in listeners.callbacks if isinstance(c, History))
     model.history = history
     model.last_run = clock.split()
+    told, model._forecast = model._forecast, None
+    alike = told is not None and told.steps == source.steps
+    history.ran(model.last_run, clock.work, told.seconds_for(len(history.epoch)) if alike else None)
+    if verbose and epochs_to_run:
+        _conclude(history, clock.total)
     return history
+
+
+def _conclude(history: History, seconds: float) -> None:
+    """Say how fast the run was; a long one is worth measuring the machine for."""
+    if seconds > MEASURE_AFTER and ceilings.kept() is None:
+        ceilings.measure()
+    tell(sentence(history.speed))
 
 
 def _plain(x: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

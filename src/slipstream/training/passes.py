@@ -88,6 +88,10 @@ class Pass:
         done, results = 0, None
         segments = self.feed.epoch(live.seed, step)
         while True:
+            if results is not None and not self.feed.stays:
+                # What runs while the next block is made is no waiting for it.
+                with clock.part(self.part):
+                    jax.block_until_ready(results)
             with clock.part("data"):
                 segment = next(segments, None)
             if segment is None:
@@ -133,6 +137,9 @@ class Pass:
                     if self.mode == "train":
                         carry = live.current()  # a callback may have assigned variables
                 else:
+                    if self.callbacks.looks():
+                        with clock.part(self.part):
+                            jax.block_until_ready(results)
                     with clock.part("callbacks"):
                         self.callbacks.progress(self.mode, done, results)
                 if interrupt.asked or (self.mode == "train" and model.stop_training):

@@ -231,12 +231,14 @@ class LoopProgram:
 
 def _rows(order: Any) -> int:
     """Rows in batches; -1s are none."""
-    short = order[order[:, -1] < 0] if len(order) else order
+    short = order[order[:, -1] < 0] if order.size else order
     return int(order.size - (short < 0).sum())
 
 
 def _signature(data: Any) -> Any:
     leaves, structure = jax.tree.flatten(data)
-    return native.library(), structure, tuple(
-        (getattr(leaf, "shape", None), str(getattr(leaf, "dtype", None))) for leaf in leaves
+    return (
+        native.library(),
+        structure,
+        tuple((getattr(leaf, "shape", None), str(getattr(leaf, "dtype", None))) for leaf in leaves),
     )

@@ -55,6 +55,10 @@ class ProgbarLogger(Callback):
             self._began = self._drawn = time.perf_counter()
             self._done = 0
 
+    def looks(self) -> bool:
+        """Whether the bar is due to be drawn anew."""
+        return self._live and time.perf_counter() - self._drawn >= 0.1
+
     def progress(self, mode: str, done: int, results: Any) -> None:
         """Redraw the bar, at most ten times a second."""
         if self._inside and mode != "train":
@@ -93,13 +97,18 @@ class ProgbarLogger(Callback):
         if self.params.get("samples"):
             speed = f" · {self.params['samples'] / seconds:,.0f} samples/s"
         line = f"{head} · {duration(seconds)}{speed} · {_figures(logs)}"
-        if not config.interactive():
-            logging.getLogger("slipstream").info(line)
-            return
-        start = "\r\x1b[2K" if self._bar else ""
+        tell(line, over=self._bar)
         self._bar = False
-        sys.stdout.write(f"{start}{line}\n")
-        sys.stdout.flush()
+
+
+def tell(line: str, over: bool = False) -> None:
+    """Print a line, `over` the one that is there, or send it to the log."""
+    if not config.interactive():
+        logging.getLogger("slipstream").info(line)
+        return
+    start = "\r\x1b[2K" if over else ""
+    sys.stdout.write(f"{start}{line}\n")
+    sys.stdout.flush()
 
 
 def _figures(logs: dict[str, Any]) -> str:

@@ -38,7 +38,9 @@ class Store:
 
     def __init__(self, mode: str, description: Any) -> None:
         closed = description is not None and engine.cache_enabled() and _is_closed(description)
-        self._stem = _digest([_surroundings(), native.library(), mode, description]) if closed else None
+        self._stem = (
+            _digest([_surroundings(), native.library(), mode, description]) if closed else None
+        )
 
     def _path(self, kind: str, key: Any) -> Path | None:
         if self._stem is None:

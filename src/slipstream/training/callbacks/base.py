@@ -179,6 +179,10 @@ class CallbackList(Callback):
         for callback in self._listeners[hook]:
             getattr(callback, hook)(*args)
 
+    def looks(self) -> bool:
+        """Whether somebody is about to look at the figures of a batch."""
+        return any(callback.looks() for callback in self._watchers if hasattr(callback, "looks"))
+
     def progress(self, mode: str, done: int, results: Any) -> None:
         """Tell whoever shows progress that `done` batches of this epoch are on their way."""
         for callback in self._watchers:
