@@ -210,3 +210,15 @@ def test_errors_name_what_was_seen_and_what_to_do():
         activations.glu(np.ones((2, 5)))
     with pytest.warns(UserWarning, match="sigmoid for a single output"):
         activations.softmax(np.ones((3, 1)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["elu", "celu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid", "tanh", "tanh_shrink"]
+    + ["softplus", "squareplus", "softsign", "exponential"],
+)
+def test_smooth_functions_have_the_slope_of_both_sides_at_zero(name):
+    function = getattr(activations, name)
+    low, high = np.asarray(function(jnp.array([-1e-3, 1e-3])), "float64")
+    slope = jax.grad(lambda x: function(x.reshape(1))[0])(jnp.zeros(()))
+    np.testing.assert_allclose(slope, (high - low) / 2e-3, atol=2e-3)

@@ -91,3 +91,17 @@ def test_a_changed_output_no_longer_stands_for_its_logits():
     across = softmax(x, axis=0)
     plain = losses.CategoricalCrossentropy()(y_true, np.asarray(across))
     np.testing.assert_allclose(losses.CategoricalCrossentropy()(y_true, across), plain)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("logits", [True, False])
+def test_a_logit_of_exactly_zero_teaches_the_difference_of_probability_and_target(compiled, logits):
+    # A network whose last layer sees only dead units, or begins at zero, gives such logits.
+    targets = np.array([[0.0], [1.0], [0.25]], "float32")
+    loss = losses.BinaryCrossentropy(from_logits=logits, reduction="sum")
+
+    def cost(x):
+        return loss(targets, x if logits else sigmoid(x))
+
+    gradient = (jax.jit(jax.grad(cost)) if compiled else jax.grad(cost))(np.zeros((3, 1), "f"))
+    np.testing.assert_allclose(gradient, 0.5 - targets, atol=1e-7)

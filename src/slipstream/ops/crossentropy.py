@@ -90,7 +90,10 @@ def bernoulli_entropy(target: Any, output: Any, logits: Any) -> Any:
     if logits is None:
         p = clip_probabilities(output)
         return -(target * jnp.log(p) + (1 - target) * jnp.log(1 - p))
-    return jnp.maximum(logits, 0) - logits * target + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    # Not `maximum` and `abs`: their slopes at a logit of exactly 0 do not add up to the right one.
+    positive = logits > 0
+    above = jnp.where(positive, logits, 0)
+    return above - logits * target + jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
 
 
 def log_probabilities(output: Any, logits: Any, axis: int) -> Any:
