@@ -7,6 +7,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from slipstream.kernels import forms, native
+
 
 def attend(
     query: Any,
@@ -45,25 +47,91 @@ def attend(
         scale = query.shape[-1] ** -0.5
     if not (return_scores or dropout or empty == "zero") and _fits_cudnn(query, key, value):
         return fused(query, key, value, mask, bias, scale, causal, "cudnn")
-    batch, queries, heads, features = query.shape
-    keys, key_heads = key.shape[1:3]
-    shape = (batch, key_heads, heads // key_heads, queries, keys)
-    grouped = query.reshape(batch, queries, key_heads, heads // key_heads, features)
-    precise = jnp.promote_types(query.dtype, jnp.float32)
-    logits = jnp.einsum("btkgd,bskd->bkgts", grouped, key, preferred_element_type=precise)
-    logits = (logits * scale).reshape(batch, heads, queries, keys)
+    plain = not (return_scores or dropout) and bias is None
+    if plain and (mask is None or mask.ndim <= 4) and scale > 0:
+        spread = jnp.ones((0, 0, 0, 0), bool) if mask is None else _four_axes(mask)
+        how = {"scale": float(scale), "causal": bool(causal), "uniform": empty == "mean"}
+        return _attention(query, key, value, spread, **how)[0]
+    logits = _logits(query, key, scale)
     if bias is not None:
         logits = logits + bias
     if causal:
-        mask = visible(queries, keys) if mask is None else mask & visible(queries, keys)
+        mask = visible(*logits.shape[-2:]) if mask is None else mask & visible(*logits.shape[-2:])
     scores = masked_softmax(logits, mask, empty=empty).astype(query.dtype)
     kept = scores
     if dropout:
         keep = jax.random.bernoulli(dropout_key, 1 - dropout, scores.shape)
         kept = jnp.where(keep, scores / (1 - dropout), jnp.zeros((), scores.dtype))
-    outputs = jnp.einsum("bkgts,bskd->btkgd", kept.reshape(shape), value)
-    outputs = outputs.reshape(batch, queries, heads, value.shape[-1])
+    outputs = _mean(kept, value)
     return (outputs, scores) if return_scores else outputs
+
+
+def _logits(query: Any, key: Any, scale: float) -> Any:
+    """``(batch, heads, queries, keys)``, float32 at least."""
+    batch, queries, heads, features = query.shape
+    keys, key_heads = key.shape[1:3]
+    grouped = query.reshape(batch, queries, key_heads, heads // key_heads, features)
+    precise = jnp.promote_types(query.dtype, jnp.float32)
+    logits = jnp.einsum("btkgd,bskd->bkgts", grouped, key, preferred_element_type=precise)
+    return (logits * scale).reshape(batch, heads, queries, keys)
+
+
+def _mean(scores: Any, value: Any) -> Any:
+    """``(batch, queries, heads, value_features)``: the values weighed by the scores."""
+    batch, heads, queries, keys = scores.shape
+    key_heads, features = value.shape[2:]
+    grouped = scores.reshape(batch, key_heads, heads // key_heads, queries, keys)
+    outputs = jnp.einsum("bkgts,bskd->btkgd", grouped, value)
+    return outputs.reshape(batch, queries, heads, features)
+
+
+def _four_axes(mask: Any) -> Any:
+    return mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+
+
+def _reference(
+    query: Any, key: Any, value: Any, mask: Any, *, scale: float, causal: bool, uniform: bool
+) -> Any:
+    logits = _logits(query, key, scale)
+    shown = mask if mask.size else None
+    if causal:
+        seen = visible(*logits.shape[-2:])
+        shown = seen if shown is None else shown & seen
+    scores = masked_softmax(logits, shown, empty="mean" if uniform else "zero")
+    total = jax.nn.logsumexp(logits if shown is None else jnp.where(shown, logits, -jnp.inf), -1)
+    return (_mean(scores.astype(query.dtype), value),), (total,)
+
+
+def _compiled(query: Any, key: Any, value: Any, mask: Any, *, save: bool, **how: Any) -> Any:
+    batch, queries, heads, _ = query.shape
+    results = [
+        jax.ShapeDtypeStruct((batch, queries, heads, value.shape[-1]), query.dtype),
+        jax.ShapeDtypeStruct((batch, heads, queries), jnp.float32),
+    ]
+    found = native.call("attention", results, query, key, value, mask, **how)
+    return found if save else found[:1]
+
+
+def _gradient(arrays: Any, saved: Any, cotangents: Any, **how: Any) -> Any:
+    results = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays[:3]]
+    return native.call("attention_gradient", results, *arrays, *saved, *cotangents, **how)
+
+
+def _supports(query: Any, key: Any, value: Any, mask: Any, **how: Any) -> bool:
+    filled = all(array.size for array in (query, key, value))
+    return forms.floats(query, key, value) and filled
+
+
+def _flops(query: Any, key: Any, value: Any, mask: Any, *, causal: bool, **how: Any) -> float:
+    batch, queries, heads, features = query.shape
+    keys = key.shape[1]
+    seen = sum(min(keys, t + 1) for t in range(queries)) if causal else queries * keys
+    return 2.0 * batch * heads * seen * (features + value.shape[-1])
+
+
+_attention = forms.differentiable(
+    "attention", _reference, _compiled, _gradient, _supports, 3, _flops
+)
 
 
 def fused(

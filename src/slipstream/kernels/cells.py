@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from slipstream.kernels import forms, native
+from slipstream.kernels.dense import product, weight_gradient
 
 # By the numbers they have in native/recurrent.cc.
 CELLS = ("lstm", "gru", "gru_reset_first", "tanh", "relu")
@@ -70,7 +71,7 @@ def run(
         units, columns = weights.recurrent_kernel.shape
         bias = jnp.zeros(columns + (units if cell == "gru" else 0), x.dtype)
     outputs, memory = loop(
-        inputs_product.bind(x, weights.kernel),
+        product(x, weights.kernel),
         bias,
         weights.recurrent_kernel,
         states[0],
@@ -90,24 +91,8 @@ def run(
 
 def _kernel_gradient(left: Any, right: Any) -> Any:
     """Sum over batch and time of the outer products of ``(batch, time, …)``."""
-    exact = jnp.promote_types(left.dtype, jnp.float32)
     left, right = (array.reshape(-1, array.shape[-1]) for array in (left, right))
-    # XLA multiplies with a transposed matrix at half the speed of one that is laid out anew.
-    product = jnp.matmul(lax.optimization_barrier(left.T), right, preferred_element_type=exact)
-    return product.astype(left.dtype)
-
-
-def _matmul(x: Any, kernel: Any) -> Any:
-    return x @ kernel
-
-
-# ``x @ kernel``, with a gradient for the kernel that XLA's CPU code is not slow at.
-inputs_product = forms.operation("inputs_product", _matmul, _matmul, lambda *arrays: False)
-forms.bilinear(
-    inputs_product,
-    lambda dz, _, kernel: dz @ kernel.T,
-    lambda dz, x, _: _kernel_gradient(x, dz),
-)
+    return weight_gradient(left, right)
 
 
 # ---- what one step is: (z, bias, kernel, h, left, c) to (h, c, gates, extra) -------------------

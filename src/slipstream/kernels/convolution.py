@@ -19,6 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from slipstream.kernels import forms, native
+from slipstream.kernels.dense import product
 
 
 def convolve(
@@ -52,7 +53,7 @@ def convolve(
     if not channels_last:
         x = jnp.moveaxis(x, 1, -1)
     if geometry.is_product(kernel.shape):
-        y = x @ kernel.reshape(kernel.shape[-2:])
+        y = product(x, kernel.reshape(kernel.shape[-2:]))
     else:
         y = convolution.bind(x, kernel, geometry=geometry)
     return y if channels_last else jnp.moveaxis(y, -1, 1)

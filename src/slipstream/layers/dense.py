@@ -6,6 +6,7 @@ from typing import Any
 
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.registry import register
+from slipstream.kernels.dense import product
 from slipstream.layers.affine import Affine
 from slipstream.layers.spatial import is_count
 
@@ -85,7 +86,7 @@ class Dense(Affine):
 
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
-        outputs = inputs @ self._kernel.value
+        outputs = product(inputs, self._kernel.value)
         if self.lora_enabled:
             a, b, scale = self._lora()
             outputs = outputs + scale * (inputs @ a @ b)

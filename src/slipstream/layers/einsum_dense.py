@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from slipstream.core import registry
 from slipstream.core.registry import register
+from slipstream.kernels.dense import product
 from slipstream.layers.affine import Affine
 
 _FORM = re.compile(
@@ -39,6 +41,17 @@ class Equation(NamedTuple):
             f"Invalid einsum equation {equation!r}. Equations have the form 'ab,bc->ac', "
             "'...b,bc->...c' or 'ab...,bc->ac...'."
         )
+
+    @property
+    def contracted(self) -> int | None:
+        """How many axes vanish, where it is a product of matrices: the input's last, in order."""
+        vanish = [letter for letter in self.kernel if letter not in self.output]
+        count = len(vanish)
+        left, new = self.input[: len(self.input) - count], self.kernel[count:]
+        plain = self.input == left + "".join(vanish) and self.kernel == "".join(vanish) + new
+        if self.after or not count or not left or not plain or self.output != left + new:
+            return None
+        return count
 
     def others(self, input_shape: tuple) -> tuple:
         """Sizes of the axes that the dots stand for."""
@@ -168,7 +181,13 @@ class EinsumDense(Affine):
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
         kernel = self._adapted() if self.lora_enabled else self._kernel.value
-        return self._finish(jnp.einsum(self.equation, inputs, kernel))
+        axes = self._letters.contracted
+        if axes is None:
+            return self._finish(jnp.einsum(self.equation, inputs, kernel))
+        rows, new = inputs.shape[: inputs.ndim - axes], kernel.shape[axes:]
+        inputs = inputs.reshape(*rows, prod(kernel.shape[:axes]))
+        outputs = product(inputs, kernel.reshape(inputs.shape[-1], prod(new)))
+        return self._finish(outputs.reshape(*rows, *new))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output; sizes that are shared with the input come from there."""

@@ -1,0 +1,75 @@
+// Products whose left matrix is read along its rows: sum over k of a[k][i] * b[k][j].
+//
+// This is the gradient of a matrix that rows were multiplied with. The left matrix stays where it
+// is; the right one is packed into panels (tile.h).
+#pragma once
+
+#include "tile.h"
+
+namespace slipstream {
+
+template <class V, int VECTORS, int ROWS>
+SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t depth,
+                                   float* to, int64_t to_step, int64_t count, bool fresh) {
+  constexpr int lanes = kSize<V>;
+  V sums[ROWS][VECTORS] = {};
+  for (int64_t k = 0; k < depth; ++k, a += step, b += VECTORS * lanes) {
+    V column[VECTORS];
+    for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * lanes);
+    __builtin_prefetch(a + 16 * step);
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v) sums[r][v] += a[r] * column[v];
+  }
+  const bool whole = count == VECTORS * lanes;
+  for (int r = 0; r < ROWS; ++r, to += to_step)
+    for (int v = 0; v < VECTORS; ++v) {
+      float* const at = to + v * lanes;
+      if (whole) {
+        store(at, fresh ? sums[r][v] : sums[r][v] + load<V>(at));
+      } else {
+        const int64_t left = count - v * lanes;
+        if (left <= 0) break;
+        store_first(at, fresh ? sums[r][v] : sums[r][v] + load_first<V>(at, left), left);
+      }
+    }
+}
+
+template <class V, int VECTORS, int ROWS>
+void across_panel(const float* a, int64_t step, int64_t rows, const float* b, int64_t depth,
+                  float* to, int64_t to_step, int64_t count, bool fresh) {
+  for (; rows >= ROWS; rows -= ROWS, a += ROWS, to += ROWS * to_step)
+    across_tile<V, VECTORS, ROWS>(a, step, b, depth, to, to_step, count, fresh);
+  constexpr int less = ROWS > 8 ? 8 : ROWS > 4 ? 4 : ROWS / 2;
+  if constexpr (less > 0)
+    if (rows > 0)
+      across_panel<V, VECTORS, less>(a, step, rows, b, depth, to, to_step, count, fresh);
+}
+
+// to[i][j] = or += sum over k < depth of a[k * step + i] * b[k][j], for i < rows and the columns j
+// of a panel, from `to` on. `b` is the packed panel.
+inline void across(const float* a, int64_t step, int64_t rows, const Panel& panel, const float* b,
+                   int64_t depth, float* to, int64_t to_step, bool fresh) {
+  const int64_t count = panel.count;
+  if (panel.width == 2 * kLanes)
+    across_panel<Wide, 2, kTileRows<2>>(a, step, rows, b, depth, to, to_step, count, fresh);
+  else if (panel.width == kLanes)
+    across_panel<Wide, 1, kTileRows<1>>(a, step, rows, b, depth, to, to_step, count, fresh);
+  else if (panel.width == 8)
+    across_panel<Vector<8>, 1, kTileRows<1>>(a, step, rows, b, depth, to, to_step, count, fresh);
+  else
+    across_panel<Vector<4>, 1, kTileRows<1>>(a, step, rows, b, depth, to, to_step, count, fresh);
+}
+
+// Lays rows [0, depth) of a matrix with `step` numbers a row into one panel, zeros to its width.
+template <class T>
+void pack_panel(const T* from, int64_t step, int64_t depth, const Panel& panel, float* to) {
+  for (int64_t k = 0; k < depth; ++k, to += panel.width) {
+    const T* const row = from + k * step + panel.first;
+    int64_t j = 0;
+    for (; j + 4 <= panel.count; j += 4) store(to + j, load<Vector<4>>(row + j));
+    for (; j < panel.count; ++j) to[j] = to_float(row[j]);
+    for (; j < panel.width; ++j) to[j] = 0.0f;
+  }
+}
+
+}  // namespace slipstream

@@ -1,0 +1,111 @@
+// The gradient of a dense layer's kernel: sum over rows n of x[n, i] * dy[n, o].
+
+#include <algorithm>
+#include <vector>
+
+#include "across.h"
+#include "handler.h"
+
+namespace slipstream {
+namespace {
+
+constexpr int64_t kDepth = 256;     // rows of dy that are packed at once
+constexpr int64_t kTogether = 8;    // panels of dy that are packed at once
+constexpr int64_t kLeast = 1 << 18; // multiplications that are worth a thread
+
+// What is computed apart: some columns of dy with some columns of x, over some of the rows.
+struct Split {
+  int64_t parts, panel_groups, row_groups, group_rows;
+
+  Split(int64_t rows, int64_t inputs, int64_t panels, int64_t threads) {
+    // Few results of many rows are summed in parts; how many depends on the shape alone.
+    const int64_t tiles = (inputs + 11) / 12 * panels;
+    parts = tiles < 64 ? std::clamp<int64_t>(rows / 1024, 1, 16) : 1;
+    panel_groups = (panels + kTogether - 1) / kTogether;
+    const int64_t width = 2 * kLanes * std::min(panels, kTogether);
+    const int64_t worth = std::max<int64_t>(1, rows / parts * inputs * width / kLeast);
+    const int64_t wanted = (3 * threads + parts * panel_groups - 1) / (parts * panel_groups);
+    row_groups = threads == 1 ? 1 : std::min({wanted, worth, (inputs + 23) / 24});
+    group_rows = ((inputs + row_groups - 1) / row_groups + 11) / 12 * 12;
+    row_groups = (inputs + group_rows - 1) / group_rows;
+  }
+  int64_t count() const { return parts * panel_groups * row_groups; }
+};
+
+template <class T>
+void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t inputs,
+                     int64_t outputs, T* dw) {
+  const std::vector<Panel> panels = panels_of(outputs);
+  const int64_t panel_count = static_cast<int64_t>(panels.size());
+  const Split split(rows, inputs, panel_count, thread_count(threads));
+  constexpr bool exact = std::is_same_v<T, float>;
+  static thread_local Scratch summing;
+  const int64_t size = inputs * outputs;
+  float* sums = nullptr;
+  if (split.parts > 1 || !exact) sums = summing.get(split.parts * size);
+  parallel_for(threads, split.count(), [&](int64_t task) {
+    static thread_local Scratch packing, widening;
+    const int64_t part = task % split.parts, place = task / split.parts;
+    const int64_t first_panel = place % split.panel_groups * kTogether;
+    const int64_t last_panel = std::min(first_panel + kTogether, panel_count);
+    const int64_t first = place / split.panel_groups * split.group_rows;
+    const int64_t many = std::min(split.group_rows, inputs - first);
+    const int64_t begin = part * rows / split.parts, end = (part + 1) * rows / split.parts;
+    float* to;
+    if constexpr (exact)
+      to = sums ? sums + part * size : dw;
+    else
+      to = sums + part * size;
+    for (int64_t n = begin; n < end; n += kDepth) {
+      const int64_t depth = std::min(kDepth, end - n);
+      const int64_t base = panels[first_panel].packed;
+      const int64_t wide = panels[last_panel - 1].packed + panels[last_panel - 1].width - base;
+      float* const packed = packing.get(depth * wide);
+      for (int64_t p = first_panel; p < last_panel; ++p)
+        pack_panel(dy + n * outputs, outputs, depth, panels[p],
+                   packed + (panels[p].packed - base) * depth);
+      const float* source;
+      int64_t step = inputs;
+      if constexpr (exact) {
+        source = x + n * inputs + first;
+      } else {
+        float* const copy = widening.get(depth * many);
+        for (int64_t k = 0; k < depth; ++k)
+          for (int64_t i = 0; i < many; ++i)
+            copy[k * many + i] = to_float(x[(n + k) * inputs + first + i]);
+        source = copy;
+        step = many;
+      }
+      // A few columns of x stay in the nearest cache while all panels pass.
+      constexpr int64_t some = 48;
+      for (int64_t i = 0; i < many; i += some)
+        for (int64_t p = first_panel; p < last_panel; ++p)
+          across(source + i, step, std::min(some, many - i), panels[p],
+                 packed + (panels[p].packed - base) * depth, depth,
+                 to + (first + i) * outputs + panels[p].first, outputs, n == begin);
+    }
+  });
+  if (sums == nullptr) return;
+  parallel_ranges(threads, size, 16384, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float total = sums[i];
+      for (int64_t part = 1; part < split.parts; ++part) total += sums[part * size + i];
+      dw[i] = from_float<T>(total);
+    }
+  });
+}
+
+ffi::Error run(Threads threads, Array x, Array dy, Output dw) {
+  return with_storage(x.element_type(), [&](auto storage) {
+    using T = decltype(storage);
+    weight_gradient(threads, data<T>(x), data<T>(dy), x.dimensions()[0], x.dimensions()[1],
+                    dy.dimensions()[1], data<T>(dw));
+    return ffi::Error::Success();
+  });
+}
+
+SLIPSTREAM_HANDLER(weight_gradient, run,
+                   ffi::Ffi::Bind().Ctx<Threads>().Arg<Array>().Arg<Array>().Ret<Array>());
+
+}  // namespace
+}  // namespace slipstream
