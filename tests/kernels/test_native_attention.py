@@ -97,13 +97,14 @@ def test_results_repeat_bit_for_bit():
 @settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_any_shape(data):
-    size = st.integers(1, 41)
+    size = st.integers(2, 41)  # with one key alone gradients are zero, give or take rounding
     groups = data.draw(st.integers(1, 3))
     heads = groups * data.draw(st.integers(1, 2))
     shape = (1, data.draw(size), data.draw(size), heads, groups, data.draw(size), data.draw(size))
     q, k, v = arrays(shape)
+    causal = data.draw(st.booleans())
     mask = drawn(shape[1], shape[2]) if data.draw(st.booleans()) else None
-    agree(lambda q, k, v: attend(q, k, v, mask=mask, causal=data.draw(st.just(True))), q, k, v)
+    agree(lambda q, k, v: attend(q, k, v, mask=mask, causal=causal), q, k, v)
 
 
 @pytest.mark.parametrize("library", others())

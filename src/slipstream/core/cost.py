@@ -137,6 +137,15 @@ def count(jaxpr: Any, loops: bool | None = None) -> Cost:
     return found.cost.plus(Cost(0.0, 0, traffic=moved(amount, amount)))
 
 
+def has_loops(jaxpr: Any) -> bool:
+    """Whether a program has loops, those of the programs it calls included."""
+    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
+    return any(
+        equation.primitive.name in ("scan", "while") or any(map(has_loops, _inner(equation)))
+        for equation in jaxpr.eqns
+    )
+
+
 class _Found(NamedTuple):
     """Cost of a program's equations, and which of its ends elementwise operations touch.
 

@@ -126,11 +126,18 @@ def _flops(query: Any, key: Any, value: Any, mask: Any, *, causal: bool, **how: 
     batch, queries, heads, features = query.shape
     keys = key.shape[1]
     seen = sum(min(keys, t + 1) for t in range(queries)) if causal else queries * keys
-    return 2.0 * batch * heads * seen * (features + value.shape[-1])
+    return batch * heads * seen * (2.0 * (features + value.shape[-1]) + 6)  # 6 for the softmax
 
 
 _attention = forms.differentiable(
-    "attention", _reference, _compiled, _gradient, _supports, 3, _flops
+    "attention",
+    _reference,
+    _compiled,
+    _gradient,
+    _supports,
+    3,
+    _flops,
+    lambda *arrays, **how: 2 * _flops(*arrays, **how),
 )
 
 

@@ -247,5 +247,6 @@ loop = forms.differentiable(
     _compiled_gradient,
     _supports,
     inputs=6,
-    flops=lambda z, bias, kernel, *others, **parameters: 2.0 * z.size * kernel.shape[0],
+    flops=lambda z, bias, kernel, *others, **how: 2.0 * z.size * kernel.shape[0],
+    gradient_flops=lambda z, bias, kernel, *others, **how: 4.0 * z.size * kernel.shape[0],
 )

@@ -29,6 +29,7 @@ def operation(
     multiple: bool = False,
     flops: Callable[..., float] | None = None,
     shapes: Callable[..., Any] | None = None,
+    known: Form | None = None,
 ) -> Primitive:
     """A primitive that runs `compiled` on a CPU where it can, and `reference` elsewhere.
 
@@ -40,6 +41,7 @@ def operation(
         multiple: whether there are several results.
         flops: like `supports`; the operations that it takes. None counts the reference's.
         shapes: like `supports`; the results' shapes and dtypes. None asks the reference.
+        known: a part of the reference that the program has computed before, which does not count.
     """
     primitive = Primitive(name)
     primitive.multiple_results = multiple
@@ -79,6 +81,11 @@ def operation(
         if fits and flops is not None:
             return cost.Cost(flops(*arrays, **parameters), 0)
         found = cost.count(jax.make_jaxpr(partial(reference, **parameters))(*arrays), loops)
+        if known is not None:
+            before = jax.make_jaxpr(partial(known, **parameters))(*arrays)
+            if fits or not cost.has_loops(before):  # the compiler does not join equal loops
+                again = cost.count(before, loops)
+                found = found._replace(flops=found.flops - again.flops, low=found.low - again.low)
         return found._replace(convolutions=0) if fits else found
 
     cost_of = _once_a_shape(cost_of)
@@ -106,6 +113,7 @@ def differentiable(
     supports: Callable[..., bool],
     inputs: int,
     flops: Callable[..., float] | None = None,
+    gradient_flops: Callable[..., float] | None = None,
 ) -> Callable[..., tuple[Any, ...]]:
     """A function with compiled forms of its value and of its gradient.
 
@@ -121,7 +129,7 @@ def differentiable(
             first `inputs` arrays.
         supports: told the arrays' shapes and dtypes and the parameters, whether these can.
         inputs: how many arrays, from the first on, have a gradient.
-        flops: like `supports`; None counts the reference's.
+        flops, gradient_flops: like `supports`; None counts the reference's.
 
     Returns:
         ``(*arrays, **parameters)`` to the outputs.
@@ -149,6 +157,13 @@ def differentiable(
         chosen = with_first(partial(outputs, **parameters), arrays)
         return jax.vjp(chosen, *arrays[:inputs])[1](tuple(cotangents))
 
+    def gradient_known(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+        return outputs(*given[:count], **parameters)
+
+    def gradient_cost(*given: Any, count: int, saved: int, **parameters: Any) -> float:
+        assert gradient_flops is not None
+        return gradient_flops(*given[:count], **parameters)
+
     def gradient_compiled(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
         end = count + saved
         return tuple(compiled_gradient(given[:count], given[count:end], given[end:], **parameters))
@@ -174,7 +189,9 @@ def differentiable(
         gradient_compiled,
         gradient_supports,
         True,
+        flops=None if gradient_flops is None else gradient_cost,
         shapes=gradient_shapes,
+        known=gradient_known,
     )
     # The derivative along a direction: linear in it, and its transpose is the gradient.
     tangent = operation(f"{name}_tangent", tangent_reference, tangent_reference, never, True)

@@ -41,10 +41,10 @@ class Check(NamedTuple):
         ]
 
 
-def check(function: Callable[..., Any], counted: cost.Cost, *arguments: Any) -> Check | None:
+def check(function: Callable[..., Any], *arguments: Any) -> Check | None:
     """What the compiler says about a program, or None if it says nothing.
 
-    It knows nothing of our own kernels, so it is asked about the reference forms. It counts a
+    It knows nothing of our own kernels, so both counts are of the reference forms. It counts a
     loop's body once: its figures are multiplied by what our count gains when loops are.
     """
     with native.fresh_programs("reference"):
@@ -56,8 +56,8 @@ def check(function: Callable[..., Any], counted: cost.Cost, *arguments: Any) -> 
         return None
     flops = analysis["flops"] + analysis.get("transcendentals", 0.0)
     return Check(
-        counted.flops,
-        counted.bytes,
+        whole.flops,
+        whole.bytes,
         flops * whole.flops / max(once.flops, 1.0),
         analysis.get("bytes accessed", 0.0) * whole.bytes / max(once.bytes, 1.0),
     )

@@ -40,13 +40,13 @@ def speed(model: Any, x: Any, y: Any, batch_size: int) -> Speed:
     frozen = (state.trainable, state.non_trainable)
     predict: Any = inspect.unwrap(session.predict.program)
     prediction = layers.measured(machine, predict, frozen, x, None)
-    checks = {"prediction": check(predict, prediction.cost, frozen, x, None)}
+    checks = {"prediction": check(predict, frozen, x, None)}
     step = None
     if trains:
         step = _step(session, jax.tree.map(jnp.copy, state), (x, y, None), machine)
         arguments = (state, (), (x, y, None), None)
         plain: Any = inspect.unwrap(session.train._step)
-        checks["training step"] = check(plain, step.cost, *arguments)
+        checks["training step"] = check(plain, *arguments)
     told: dict[str, Check] = {what: each for what, each in checks.items() if each is not None}
     return Speed(model.name, batch_size, found, prediction, step, machine, told)
 
