@@ -4,16 +4,19 @@
 // is; the right one is packed into panels (tile.h).
 #pragma once
 
+#include <type_traits>
+
 #include "tile.h"
 
 namespace slipstream {
 
 template <class V, int VECTORS, int ROWS>
-SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t depth,
-                                   float* to, int64_t to_step, int64_t count, bool fresh) {
+SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t b_step,
+                                   int64_t depth, float* to, int64_t to_step, int64_t count,
+                                   bool fresh) {
   constexpr int lanes = kSize<V>;
   V sums[ROWS][VECTORS] = {};
-  for (int64_t k = 0; k < depth; ++k, a += step, b += VECTORS * lanes) {
+  for (int64_t k = 0; k < depth; ++k, a += step, b += b_step) {
     V column[VECTORS];
     for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * lanes);
     __builtin_prefetch(a + 16 * step);
@@ -35,29 +38,33 @@ SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b,
 }
 
 template <class V, int VECTORS, int ROWS>
-void across_panel(const float* a, int64_t step, int64_t rows, const float* b, int64_t depth,
-                  float* to, int64_t to_step, int64_t count, bool fresh) {
+void across_panel(const float* a, int64_t step, int64_t rows, const float* b, int64_t b_step,
+                  int64_t depth, float* to, int64_t to_step, int64_t count, bool fresh) {
   for (; rows >= ROWS; rows -= ROWS, a += ROWS, to += ROWS * to_step)
-    across_tile<V, VECTORS, ROWS>(a, step, b, depth, to, to_step, count, fresh);
+    across_tile<V, VECTORS, ROWS>(a, step, b, b_step, depth, to, to_step, count, fresh);
   constexpr int less = ROWS > 8 ? 8 : ROWS > 4 ? 4 : ROWS / 2;
   if constexpr (less > 0)
     if (rows > 0)
-      across_panel<V, VECTORS, less>(a, step, rows, b, depth, to, to_step, count, fresh);
+      across_panel<V, VECTORS, less>(a, step, rows, b, b_step, depth, to, to_step, count, fresh);
 }
 
-// to[i][j] = or += sum over k < depth of a[k * step + i] * b[k][j], for i < rows and the columns j
-// of a panel, from `to` on. `b` is the packed panel.
+// to[i][j] = or += sum over k < depth of a[k * step + i] * b[k * b_step + j], for i < rows and the
+// columns j of a panel, from `to` on. `b` has the panel's whole width.
 inline void across(const float* a, int64_t step, int64_t rows, const Panel& panel, const float* b,
-                   int64_t depth, float* to, int64_t to_step, bool fresh) {
-  const int64_t count = panel.count;
+                   int64_t b_step, int64_t depth, float* to, int64_t to_step, bool fresh) {
+  const auto run = [&](auto vector, auto vectors) {
+    across_panel<decltype(vector), vectors(), kTileRows<vectors()>>(
+        a, step, rows, b, b_step, depth, to, to_step, panel.count, fresh);
+  };
+  using One = std::integral_constant<int, 1>;
   if (panel.width == 2 * kLanes)
-    across_panel<Wide, 2, kTileRows<2>>(a, step, rows, b, depth, to, to_step, count, fresh);
+    run(Wide{}, std::integral_constant<int, 2>{});
   else if (panel.width == kLanes)
-    across_panel<Wide, 1, kTileRows<1>>(a, step, rows, b, depth, to, to_step, count, fresh);
+    run(Wide{}, One{});
   else if (panel.width == 8)
-    across_panel<Vector<8>, 1, kTileRows<1>>(a, step, rows, b, depth, to, to_step, count, fresh);
+    run(Vector<8>{}, One{});
   else
-    across_panel<Vector<4>, 1, kTileRows<1>>(a, step, rows, b, depth, to, to_step, count, fresh);
+    run(Vector<4>{}, One{});
 }
 
 // Lays rows [0, depth) of a matrix with `step` numbers a row into one panel, zeros to its width.

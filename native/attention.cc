@@ -279,10 +279,10 @@ void gradient(Threads& threads, const Attention& a, const T* q, const T* k, cons
                   (load<Wide>(change + s) - middle) * load<Wide>(row + s) * a.scale);
         }
         for (const Panel& panel : slopes.panels)
-          across(scores, width, seen, panel, slopes.at(panel), count, value_sums + panel.first,
+          across(scores, width, seen, panel, slopes.at(panel), panel.width, count, value_sums + panel.first,
                  value_width, false);
         for (const Panel& panel : queries.panels)
-          across(changes, width, seen, panel, queries.at(panel), count, key_sums + panel.first,
+          across(changes, width, seen, panel, queries.at(panel), panel.width, count, key_sums + panel.first,
                  key_width, false);
         multiply_block(changes, width, count, seen, keys, a.features, sums, key_width);
         T* const to = dq + (b * a.queries + t) * q_step + h * a.features;

@@ -14,6 +14,7 @@
 
 #include "handler.h"
 #include "tile.h"
+#include "winograd.h"
 
 namespace slipstream {
 namespace {
@@ -290,9 +291,27 @@ void correlate(Threads& threads, const T* source, int64_t batch, const Axes& axe
   });
 }
 
+// Whether fewer multiplications pay for the transforms they need.
+bool suits_winograd(const Convolution& c, int64_t most) {
+  const int64_t tiles = c.batch * ((c.out[1] + 1) / 2) * ((c.out[2] + 1) / 2);
+  bool plain = c.groups == 1 && c.in[0] == 1 && c.out[0] == 1 && c.window[0] == 1 && c.low[0] == 0;
+  for (int a = 1; a < kAxes; ++a)
+    plain = plain && c.window[a] == 3 && c.stride[a] == 1 && c.dilation[a] == 1 && c.out[a] >= 4;
+  return plain && tiles >= 96 && std::min(c.channels, c.filters) >= 16 &&
+         c.channels * c.filters <= most;
+}
+
+Plane plane_of(const Convolution& c) {
+  return {c.batch, c.in[1], c.in[2], c.channels, c.out[1], c.out[2], c.filters, c.low[1], c.low[2]};
+}
+
 template <class T>
 void forward(Threads& threads, const Convolution& c, const T* x, const T* kernel, T* y) {
   const int64_t channels = c.group_channels(), filters = c.group_filters();
+  if (suits_winograd(c, 256 * 256))
+    return winograd(threads, plane_of(c), x, y, [&](int i, int j, int64_t k, int64_t o) {
+      return to_float(kernel[((3 * i + j) * channels + k) * filters + o]);
+    });
   correlate(threads, x, c.batch, forward_axes(c), c.channels, c.filters, c.groups, y,
             [&](const Sizes& tap, int64_t group, int64_t k, int64_t j) {
               const int64_t at = (tap[0] * c.window[1] + tap[1]) * c.window[2] + tap[2];
@@ -303,6 +322,13 @@ void forward(Threads& threads, const Convolution& c, const T* x, const T* kernel
 template <class T>
 void input_gradient(Threads& threads, const Convolution& c, const T* dy, const T* kernel, T* dx) {
   const int64_t channels = c.group_channels(), filters = c.group_filters();
+  if (suits_winograd(c, 256 * 256)) {
+    const Plane turned{c.batch,  c.out[1],   c.out[2],       c.filters,     c.in[1],
+                       c.in[2],  c.channels, 2 - c.low[1],   2 - c.low[2]};
+    return winograd(threads, turned, dy, dx, [&](int i, int j, int64_t o, int64_t k) {
+      return to_float(kernel[((8 - 3 * i - j) * channels + k) * filters + o]);
+    });
+  }
   Sizes phase;
   bool gaps = false;
   for (int a = 0; a < kAxes; ++a) gaps |= c.stride[a] > 1;
@@ -389,6 +415,8 @@ const float* gradient_of(const T* dy, const Convolution& c, const Block& block, 
 
 template <class T>
 void kernel_gradient(Threads& threads, const Convolution& c, const T* x, const T* dy, T* dw) {
+  if (suits_winograd(c, 128 * 128))
+    return winograd_kernel_gradient(threads, plane_of(c), x, dy, dw);
   const Axes axes = forward_axes(c);
   const int64_t channels = c.group_channels(), filters = c.group_filters();
   const int64_t taps = c.window[0] * c.window[1] * c.window[2], depth = taps * channels;

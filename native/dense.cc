@@ -81,7 +81,7 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
       for (int64_t i = 0; i < many; i += some)
         for (int64_t p = first_panel; p < last_panel; ++p)
           across(source + i, step, std::min(some, many - i), panels[p],
-                 packed + (panels[p].packed - base) * depth, depth,
+                 packed + (panels[p].packed - base) * depth, panels[p].width, depth,
                  to + (first + i) * outputs + panels[p].first, outputs, n == begin);
     }
   });

@@ -214,8 +214,10 @@ def test_errors_name_what_was_seen_and_what_to_do():
 
 @pytest.mark.parametrize(
     "name",
-    ["elu", "celu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid", "tanh", "tanh_shrink"]
-    + ["softplus", "squareplus", "softsign", "exponential"],
+    [
+        *("elu", "celu", "gelu", "silu", "mish", "sigmoid", "log_sigmoid", "tanh", "tanh_shrink"),
+        *("softplus", "squareplus", "softsign", "exponential"),
+    ],
 )
 def test_smooth_functions_have_the_slope_of_both_sides_at_zero(name):
     function = getattr(activations, name)

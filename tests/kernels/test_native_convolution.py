@@ -114,6 +114,26 @@ def test_any_geometry(drawn):
     agree(lambda x, k: convolve(x, k, strides, padding, dilation, groups), x, kernel)
 
 
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    st.tuples(st.integers(4, 11), st.integers(4, 11)),
+    st.integers(16, 37),
+    st.integers(16, 37),
+    st.sampled_from(["same", "valid"]),
+    st.sampled_from(["float32", "bfloat16"]),
+)
+def test_many_positions_of_three_by_three_take_fewer_products(
+    sizes, channels, filters, padding, dtype
+):
+    """Transforms of tiles (native/winograd.h), whatever is left over at the edges."""
+    if padding == "valid":
+        sizes = tuple(n + 2 for n in sizes)
+    tiles = int(np.prod([(n + 1) // 2 for n in sizes]))
+    x = normal(-(-96 // tiles), *sizes, channels, dtype=dtype)
+    kernel = normal(3, 3, channels, filters, seed=1, dtype=dtype)
+    agree(lambda x, k: convolve(x, k, (1, 1), padding), x, kernel)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("library", others())
 def test_the_other_libraries_pass_too(library):

@@ -279,12 +279,26 @@ def test_a_row_that_sees_nothing_has_finite_values_and_no_gradient(empty):
 
 @pytest.mark.parametrize("shape", [(3, 4), (1, 1, 3, 4), (2, 1, 1, 4), (2, 2, 3, 1)])
 def test_the_fused_form_takes_every_mask_that_the_reference_takes(shape):
-    query, key, value = parity.data([(2, 3, 2, 8), (2, 4, 1, 8), (2, 4, 1, 8)])
+    arrays = parity.data([(2, 3, 2, 8), (2, 4, 1, 8), (2, 4, 1, 8)])
     mask, bias = parity.data(shape, 6) > -0.5, parity.data(shape, 7)
+    if shape[-2] > 1:
+        mask[..., 1, :] = False  # a query that sees no key
+    weights = parity.data((2, 3, 2, 8), 8)
     for causal in (False, True):
-        mine = attend(query, key, value, mask=mask, bias=bias, causal=causal)
-        other = fused(query, key, value, mask, bias, 8**-0.5, causal, "xla")
-        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+        how = {"scale": 8**-0.5, "causal": causal}
+
+        def mine(*qkv, how=how):
+            return attend(*qkv, mask=mask, bias=bias, **how)
+
+        def other(*qkv, how=how):
+            return fused(*qkv, mask, bias, **how, implementation="xla")
+
+        for one, two in zip(
+            jax.tree.leaves(jax.vjp(mine, *arrays)[1](weights)),
+            jax.tree.leaves(jax.vjp(other, *arrays)[1](weights)),
+        ):
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(mine(*arrays), other(*arrays), rtol=1e-4, atol=1e-5)
 
 
 def test_low_precision_is_summed_in_float32():

@@ -216,16 +216,24 @@ def _scan(equation: Any, body: Any) -> Cost:
     parameters = equation.params
     times = parameters["length"] if _loops.get() else 1
     found = _walk(body)
-    first = parameters["num_consts"]
-    carried = first + parameters["num_carry"]
+    first, count = _constants_and_carry(parameters)
+    carried = first + count
     kept = [body.invars[i] for i in found.reads if first <= i < carried]
-    kept += [body.outvars[i] for i in found.writes if i < parameters["num_carry"]]
+    kept += [body.outvars[i] for i in found.writes if i < count]
     sliced = [body.invars[i] for i in found.reads if i >= carried]
-    sliced += [body.outvars[i] for i in found.writes if i >= parameters["num_carry"]]
+    sliced += [body.outvars[i] for i in found.writes if i >= count]
     each = found.cost.plus(Cost(0.0, 0, 0.0, 0.0, moved(size(kept), size(kept))))
     amount = size(sliced)
     each = each.plus(Cost(0.0, 0, 0.0, 0.0, moved(amount, amount * parameters["length"])))
     return NOTHING.plus(each, times)
+
+
+def _constants_and_carry(parameters: Any) -> tuple[int, int]:
+    """How many inputs of a scan are constants, and how many it carries from step to step."""
+    if "num_carry" in parameters:  # JAX 0.10
+        return parameters["num_consts"], parameters["num_carry"]
+    constants, carry, _ = parameters["ft_in"].unpack()
+    return len(constants), len(carry)
 
 
 def _inner(equation: Any) -> list[Any]:

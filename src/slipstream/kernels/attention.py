@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -45,13 +46,53 @@ def attend(
     """
     if scale is None:
         scale = query.shape[-1] ** -0.5
-    if not (return_scores or dropout or empty == "zero") and _fits_cudnn(query, key, value):
-        return fused(query, key, value, mask, bias, scale, causal, "cudnn")
-    plain = not (return_scores or dropout) and bias is None
-    if plain and (mask is None or mask.ndim <= 4) and scale > 0:
+    arrays = (query, key, value, mask, bias)
+    how: dict[str, Any] = {"scale": float(scale), "causal": bool(causal)}
+    if return_scores or dropout:
+        outputs, scores = _scored(*arrays, **how, empty=empty, share=dropout, draw=dropout_key)
+        return (outputs, scores) if return_scores else outputs
+    if empty == "zero" or not _fits_cudnn(query, key, value):
+        return _plain(*arrays, **how, empty=empty)
+    return jax.lax.platform_dependent(
+        *arrays,
+        cuda=partial(fused, **how, implementation="cudnn"),
+        default=partial(_plain, **how, empty=empty),
+    )
+
+
+def _plain(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    bias: Any,
+    *,
+    scale: float,
+    causal: bool,
+    empty: Literal["mean", "zero"],
+) -> Any:
+    """The outputs alone, without dropout."""
+    if bias is None and (mask is None or mask.ndim <= 4) and scale > 0:
         spread = jnp.ones((0, 0, 0, 0), bool) if mask is None else _four_axes(mask)
-        how = {"scale": float(scale), "causal": bool(causal), "uniform": empty == "mean"}
+        how = {"scale": scale, "causal": causal, "uniform": empty == "mean"}
         return _attention(query, key, value, spread, **how)[0]
+    return _scored(query, key, value, mask, bias, scale=scale, causal=causal, empty=empty)[0]
+
+
+def _scored(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    bias: Any,
+    *,
+    scale: float,
+    causal: bool,
+    empty: Literal["mean", "zero"],
+    share: float = 0.0,
+    draw: Any = None,
+) -> tuple[Any, Any]:
+    """Outputs and scores; of the scores that count, a share is dropped."""
     logits = _logits(query, key, scale)
     if bias is not None:
         logits = logits + bias
@@ -59,11 +100,10 @@ def attend(
         mask = visible(*logits.shape[-2:]) if mask is None else mask & visible(*logits.shape[-2:])
     scores = masked_softmax(logits, mask, empty=empty).astype(query.dtype)
     kept = scores
-    if dropout:
-        keep = jax.random.bernoulli(dropout_key, 1 - dropout, scores.shape)
-        kept = jnp.where(keep, scores / (1 - dropout), jnp.zeros((), scores.dtype))
-    outputs = _mean(kept, value)
-    return (outputs, scores) if return_scores else outputs
+    if share:
+        keep = jax.random.bernoulli(draw, 1 - share, scores.shape)
+        kept = jnp.where(keep, scores / (1 - share), jnp.zeros((), scores.dtype))
+    return _mean(kept, value), scores
 
 
 def _logits(query: Any, key: Any, scale: float) -> Any:
@@ -147,6 +187,7 @@ def fused(
     value: Any,
     mask: Any,
     bias: Any,
+    *,
     scale: float,
     causal: bool,
     implementation: Literal["cudnn", "xla"],
@@ -156,19 +197,30 @@ def fused(
 
     def spread(array: Any) -> Any:
         """Four axes, of which batch and heads may have size 1."""
-        array = array.reshape((1,) * (4 - array.ndim) + array.shape)
+        array = _four_axes(array)
         return jnp.broadcast_to(array, (*array.shape[:2], *lengths))
 
-    return jax.nn.dot_product_attention(
+    sees = None
+    if mask is not None:
+        mask = spread(jnp.asarray(mask))
+        sees = (mask & visible(*lengths) if causal else mask).any(-1, keepdims=True)
+        # The kernel gives NaN for a query that sees nothing: it gets to see all, and no gradient.
+        mask = mask | ~sees
+    outputs = jax.nn.dot_product_attention(
         query,
         key,
         value,
         None if bias is None else spread(jnp.asarray(bias, query.dtype)),
-        None if mask is None else spread(jnp.asarray(mask)),
+        mask,
         scale=scale,
         is_causal=causal,
         implementation=implementation,
     )
+    if sees is None:
+        return outputs
+    mean = value.mean(1, keepdims=True, dtype=jnp.float32).astype(value.dtype)
+    mean = jnp.repeat(mean, query.shape[2] // key.shape[2], 2)
+    return jnp.where(sees.swapaxes(1, 2), outputs, mean)
 
 
 def visible(queries: int, keys: int) -> Any:
@@ -199,5 +251,5 @@ def _fits_cudnn(query: Any, key: Any, value: Any) -> bool:
         and features == value.shape[-1]
         and features % 8 == 0
         and features <= 128
-        and min(query.shape[1], key.shape[1]) > 1
+        and not any(length % 2 or length < 1 for length in (query.shape[1], key.shape[1]))
     )
