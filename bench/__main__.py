@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 import time
 from datetime import date
@@ -66,6 +67,10 @@ def main() -> None:
         metavar="SYSTEM",
         help="only these systems of models, beside Slipstream",
     )
+    parser.add_argument(
+        "--together", action="store_true", help="prepare all networks at once, given many cores"
+    )
+    parser.add_argument("--write", type=Path, help="file for the table of models")
     chosen = parser.parse_args()
     if chosen.cases:
         chosen.only = ["models"]
@@ -93,10 +98,11 @@ def main() -> None:
     if not chosen.only or "layers" in chosen.only:
         of_layers(max(chosen.rounds, 7), chosen.layers or [])
     if not chosen.only or "models" in chosen.only:
-        part = models(chosen.rounds, chosen.cases, chosen.systems)
-        if not chosen.cases:
-            MODELS.write_text(f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}\n{part}")
-            print(f"Written to {MODELS.name}.")
+        part = models(chosen.rounds, chosen.cases, chosen.systems, chosen.together)
+        file = chosen.write or (None if chosen.cases else MODELS)
+        if file:
+            file.write_text(f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}\n{part}")
+            print(f"Written to {file.name}.")
 
 
 def of_layers(rounds: int, families: list[str]) -> None:
@@ -121,11 +127,22 @@ def heading(title: str) -> str:
         [
             f"# {title}",
             "",
-            f"`python -m bench`, {date.today()}, {os.cpu_count()} cores ({processor()}), Python "
+            f"`python -m bench`, {date.today()}, {device()}, Python "
             f"{platform.python_version()}; {', '.join(versions)}.",
             "",
         ]
     )
+
+
+def device() -> str:
+    """What computes: the first GPU if there is one, else the processor."""
+    listed = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    if shutil.which(listed[0]):
+        found = subprocess.run(listed, capture_output=True, text=True).stdout.split("\n")[0]
+        name, _, driver = found.partition(", ")
+        if driver:
+            return f"one {name} (driver {driver}), {os.cpu_count()} cores"
+    return f"{os.cpu_count()} cores ({processor()})"
 
 
 def processor() -> str:

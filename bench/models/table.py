@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench.models.cases import CASES, PREDICT
+from bench.models.cases import CASES, PREDICT, case_of
 
 
 class Setting(NamedTuple):
@@ -32,6 +34,8 @@ SETTINGS = [
     Setting("PyTorch", "torch", {}),
     Setting("PyTorch, compiled", "torch", {"BENCH_COMPILE": "1"}),
 ]
+# Several processes live on one GPU, so that none may take all its memory in advance.
+SHARED = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 AGREE = 0.02  # relative difference of losses after the first epoch, and of outputs
 
 
@@ -40,22 +44,23 @@ class Worker:
 
     def __init__(self, setting: Setting, case: str, weights: str) -> None:
         self.setting = setting
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open while the process lives
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.models.worker", setting.kind, case, weights],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **setting.environment},
+            stderr=self._errors,
+            env={**os.environ, **SHARED, **setting.environment},
             text=True,
         )
-        self.answer()
 
     def answer(self) -> dict[str, Any]:
         """The next line of the process."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.setting.name} died.")
+            self._errors.seek(0)
+            raise RuntimeError(f"{self.setting.name} died:\n{self._errors.read()[-2000:]}")
         return json.loads(line)
 
     def ask(self, request: str) -> dict[str, Any]:
@@ -88,34 +93,60 @@ class Row(NamedTuple):
     agrees: bool
 
 
-def measure(name: str, rounds: int, settings: list[Setting]) -> dict[str, dict[str, Row]]:
-    """Rows by task (``train``, ``predict 1`` …) and system."""
-    case = CASES[name]
-    found: dict[str, dict[str, Row]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        weights, workers = str(Path(folder) / "weights.npz"), []
-        for setting in settings:
-            try:
-                workers.append(Worker(setting, name, weights))
-            except RuntimeError as error:
-                print(error, file=sys.stderr)
-        found["train"] = train(workers, rounds, case.steps)
+class Contest:
+    """All systems on one case.
+
+    Args:
+        name: of the case.
+        settings: the systems, Slipstream first.
+    """
+
+    def __init__(self, name: str, settings: list[Setting]) -> None:
+        self.name, self.case = name, case_of(name)
+        self._settings = settings
+        self._first: dict[str, dict[str, Any]] = {}
+
+    def prepare(self) -> None:
+        """Start the processes and let each train the epoch that compiles."""
+        self._workers: list[Worker] = []
+        with tempfile.TemporaryDirectory() as folder:
+            weights = str(Path(folder) / "weights.npz")
+            for setting in self._settings:
+                self._workers.append(Worker(setting, self.name, weights))
+                if setting is OURS:
+                    self._workers[0].answer()  # it writes the weights that all others start from
+            self._workers[1:] = list(answering(self._workers[1:], Worker.answer))
+
+        def begin(worker: Worker) -> None:
+            self._first[worker.setting.name] = worker.ask("epoch")
+
+        self._workers = list(answering(self._workers, begin))
+
+    def measure(self, rounds: int) -> dict[str, dict[str, Row]]:
+        """Rows by task (``train``, ``predict 1`` …) and system; the processes end."""
+        found = {"train": train(self._workers, self._first, rounds, self.case.steps)}
         for rows in PREDICT:
-            found[f"predict {rows}"] = predict(workers, rounds, rows)
-        for worker in workers:
+            found[f"predict {rows}"] = predict(self._workers, rounds, rows)
+        for worker in self._workers:
             worker.close()
-    return found
+        return found
 
 
-def train(workers: list[Worker], rounds: int, steps: int) -> dict[str, Row]:
-    """Time a step; the first epoch compiles, and its loss is compared."""
-    first: dict[str, dict[str, Any]] = {}
-    for worker in list(workers):
+def answering(workers: list[Worker], ask: Callable[[Worker], Any]) -> Iterator[Worker]:
+    """The workers that live on after being asked; it is said which ones do not."""
+    for worker in workers:
         try:
-            first[worker.setting.name] = worker.ask("epoch")
-        except RuntimeError as error:
+            ask(worker)
+        except (RuntimeError, BrokenPipeError) as error:
             print(error, file=sys.stderr)
-            workers.remove(worker)
+        else:
+            yield worker
+
+
+def train(
+    workers: list[Worker], first: dict[str, dict[str, Any]], rounds: int, steps: int
+) -> dict[str, Row]:
+    """Time a step; `first` is what the systems said of their first epoch."""
     for worker in workers:
         worker.ask("epoch")
     times: dict[str, list[float]] = {worker.setting.name: [] for worker in workers}
@@ -150,13 +181,32 @@ def close(one: float, other: float) -> bool:
     return abs(one - other) <= AGREE * max(abs(other), 1e-6)
 
 
-def models(rounds: int, names: list[str] | None = None, only: list[str] | None = None) -> str:
-    """The section of the results on whole models, as Markdown."""
+def models(
+    rounds: int,
+    names: list[str] | None = None,
+    only: list[str] | None = None,
+    together: bool = False,
+) -> str:
+    """The section of the results on whole models, as Markdown.
+
+    Args:
+        rounds: measurements of each system.
+        names: cases; all if not given.
+        only: systems beside Slipstream; all if not given.
+        together: whether all cases are prepared at once, which is quicker where there are cores
+            for it; seconds of the first epoch say nothing then.
+    """
     settings = [each for each in SETTINGS if not only or each.name in only or each is OURS]
+    contests = [Contest(name, settings) for name in names or list(CASES)]
+    if together:
+        with ThreadPoolExecutor(len(contests)) as pool:
+            list(pool.map(Contest.prepare, contests))
     lines: list[str] = []
-    for name in names or list(CASES):
-        found = measure(name, rounds, settings)
-        lines += [f"### {name}, batch {CASES[name].batch}", ""]
+    for contest in contests:
+        if not together:
+            contest.prepare()
+        found = contest.measure(rounds)
+        lines += [f"### {contest.name}, batch {contest.case.batch}", ""]
         lines += [
             "| system | ms a step | first epoch s | peak MiB | "
             + " | ".join(f"predict {rows}, ms" for rows in PREDICT)

@@ -264,7 +264,7 @@ class Text(Net):
     def forward(self, x: Any) -> Any:
         lengths = (x != 0).sum(1)
         packed = nn.utils.rnn.pack_padded_sequence(
-            self.table(x), lengths, batch_first=True, enforce_sorted=False
+            self.table(x), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         return self.last(torch.cat(tuple(self.rnn(packed)[1][0]), 1))
 
@@ -335,22 +335,28 @@ class System:
 
     def __init__(self, name: str, case: Any, weights: str) -> None:
         torch.set_num_threads(int(os.environ.get("BENCH_THREADS", "2")))
-        self.case, self.net = case, NETS[name]()
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.set_float32_matmul_precision("high")  # as XLA computes on a GPU: TF32
+        self.case, self.net = case, NETS[name]().to(self.device)
         self.net.load(weights)
         if any(isinstance(part, nn.Conv2d) for part in self.net.modules()):
             self.net.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.net.parameters(), 1e-3, eps=1e-7, fused=True)
         x, y = case.data()
-        self.x = [torch.from_numpy(each) for each in (x if isinstance(x, list) else [x])]
-        self.y = None if y is None else torch.from_numpy(y).long()
+        self.x = self._tensors(x)
+        self.y = None if y is None else torch.from_numpy(y).long().to(self.device)
         self.loss_of, self.outputs_of = self.net.loss, self.net.predict
         if os.environ.get("BENCH_COMPILE"):
             self.loss_of, self.outputs_of = map(torch.compile, (self.loss_of, self.outputs_of))
 
+    def _tensors(self, x: Any) -> list[torch.Tensor]:
+        each = x if isinstance(x, list) else [x]
+        return [torch.from_numpy(array).to(self.device) for array in each]
+
     def epoch(self) -> float:
         """Train one epoch in the order of the rows; its mean loss."""
         self.net.train()
-        total = torch.zeros(())
+        total = torch.zeros((), device=self.device)
         for begin in range(0, len(self.x[0]), self.case.batch):
             rows = slice(begin, begin + self.case.batch)
             x = [each[rows] for each in self.x]
@@ -366,5 +372,5 @@ class System:
         """Outputs for these rows."""
         self.net.eval()
         with torch.inference_mode():
-            parts = [torch.from_numpy(each) for each in (x if isinstance(x, list) else [x])]
-            return self.outputs_of(parts if len(parts) > 1 else parts[0]).numpy()
+            parts = self._tensors(x)
+            return self.outputs_of(parts if len(parts) > 1 else parts[0]).cpu().numpy()

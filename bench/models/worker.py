@@ -13,14 +13,14 @@ import sys
 import time
 from typing import Any
 
-from bench.models.cases import CASES
+from bench.models.cases import case_of
 
 
 def main() -> None:
     """Answer requests until the input ends."""
     answers, sys.stdout = sys.stdout, sys.stderr
     kind, name, weights = sys.argv[1:]
-    case = CASES[name]
+    case = case_of(name)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     system: Any
