@@ -25,7 +25,7 @@ _TOP = {
     "Operation": "core.custom_operation",
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
-    "RematScope": "core.contexts",
+    "RematScope": "core.rematerialization",
     "Sequential": "models",
     "StatelessScope": "core.stateless",
     "SymbolicScope": "core.stateless",
@@ -33,7 +33,7 @@ _TOP = {
     "Variable": "core.variable",
     "device": "core.contexts",
     "name_scope": "core.contexts",
-    "remat": "core.contexts",
+    "remat": "core.rematerialization",
 }
 _MODULES = frozenset(
     [

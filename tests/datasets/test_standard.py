@@ -93,7 +93,9 @@ def asked(folder, monkeypatch):
 
 NAMES = ["mnist", "fashion_mnist", "cifar10", "cifar100", "imdb", "reuters", "boston_housing",
          "california_housing"]  # fmt: skip
-CASES = [(name, {}) for name in NAMES] + [
+CASES = [
+    *((name, {}) for name in NAMES if name != "cifar10"),
+    pytest.param("cifar10", {}, marks=pytest.mark.long),  # 50,000 pictures, several times over
     ("cifar100", {"label_mode": "coarse"}),
     ("boston_housing", {"test_split": 0.3, "seed": 4}),
     ("california_housing", {"version": "small"}),

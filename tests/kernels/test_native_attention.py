@@ -107,6 +107,7 @@ def test_any_shape(data):
     agree(lambda q, k, v: attend(q, k, v, mask=mask, causal=causal), q, k, v)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("library", others())
 def test_other_libraries(library):
     passes_with(library, name_of(__file__))

@@ -73,6 +73,7 @@ def test_any_shape(rows, inputs, outputs):
     agree(dense.weight_gradient, normal(rows, inputs), normal(rows, outputs, seed=1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("library", others())
 def test_other_libraries(library):
     passes_with(library, name_of(__file__))

@@ -127,6 +127,7 @@ def test_any_sizes(size, window, stride, dilation, channels, multiplier):
     compare(got, wanted, "float32")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("library", native.runnable()[1:])
 def test_other_libraries(library):
     """The slower libraries that this processor runs too, in a process of their own."""

@@ -161,6 +161,7 @@ def test_layers_loops_take_either_form_with_one_result(name, how):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(len(native.runnable()) < 2, reason="one library only")
 def test_the_other_library_follows_the_reference_too():
     other = next(name for name in native.runnable() if name != native.library())

@@ -1,16 +1,14 @@
-"""Contexts for what is made within them: names, devices, memory."""
+"""Contexts for what is made within them: names, devices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Self
+from typing import Any
 
 import jax
 
 from slipstream.core.scope import names_in_force
-
-_MODES = ("full", "activations", "larger_than", "list_of_layers", None)
 
 
 @contextmanager
@@ -43,37 +41,3 @@ def device(device_name: str) -> AbstractContextManager:
     if int(number or 0) >= len(found):
         raise ValueError(f"There is no device {device_name!r}: this machine has {found}.")
     return jax.default_device(found[int(number or 0)])
-
-
-def remat(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that is computed again for its gradient, in place of keeping what is inside it.
-
-    Pure functions of arrays only. Reference: Chen et al., 2016.
-    """
-    return jax.checkpoint(f)
-
-
-class RematScope:
-    """Accepted: layers made within it keep what their gradients need all the same. See `remat`.
-
-    Raises:
-        ValueError: for an unknown mode.
-    """
-
-    def __init__(
-        self,
-        mode: str | None = "full",
-        output_size_threshold: int = 1024,
-        layer_names: Sequence[str] | None = None,
-    ) -> None:
-        if mode not in _MODES:
-            raise ValueError(f"mode must be one of {_MODES}; got {mode!r}.")
-        self.mode = mode
-        self.output_size_threshold = output_size_threshold
-        self.layer_names = list(layer_names or [])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        return None

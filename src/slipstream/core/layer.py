@@ -23,6 +23,7 @@ from slipstream.core.layer_shapes import (
 )
 from slipstream.core.names import auto_name, snake_case
 from slipstream.core.policy import DTypePolicy, get_policy
+from slipstream.core.rematerialization import rematerialized, scope_in_force
 from slipstream.core.scope import current_scope
 from slipstream.core.signature import as_shape
 from slipstream.core.symbol import Node, symbols_in
@@ -95,6 +96,7 @@ class Layer(Configured):
         self._path = self.name
         self._build_shapes: Any = None
         self._losses: list[Any] = []
+        self._remat = scope_in_force()
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
@@ -297,8 +299,18 @@ class Layer(Configured):
         return outputs
 
     def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
-        """`layer_call` itself, as in Keras outside of a ``RematScope``, which is not here."""
-        return layer_call
+        """`layer_call`, keeping less for its gradient if the layer was made in a `RematScope`.
+
+        Args:
+            layer_call: a function of the arguments.
+            args, kwargs: the arguments that it will be called with.
+        """
+        remat, scope = self._remat, current_scope()
+        if remat is None or scope is None:
+            return layer_call
+        if not remat.concerns(self.name, scope, partial(layer_call, *args, **kwargs)):
+            return layer_call
+        return lambda *args, **kwargs: rematerialized(layer_call, remat.mode, scope, args, kwargs)
 
     def stateless_call(
         self,

@@ -37,7 +37,7 @@ def run(layer: Any, args: tuple, kwargs: dict) -> Any:
     scope.autocast = layer.compute_dtype if layer.autocast else None
     try:
         with scope.active() if own else nullcontext():
-            outputs = layer.call(*args, **kwargs)
+            outputs = layer.rematerialized_call(layer.call, *args, **kwargs)(*args, **kwargs)
             if layer.activity_regularizer is not None:
                 for output in jax.tree.leaves(outputs):
                     layer.add_loss(layer.activity_regularizer(output) / max(output.shape[0], 1))

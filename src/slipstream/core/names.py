@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _counts: defaultdict[str, int] = defaultdict(int)
 
@@ -32,6 +33,24 @@ def auto_name(prefix: str) -> str:
 def reset_names() -> None:
     """Start all automatic names from the beginning again."""
     _counts.clear()
+
+
+def counts() -> dict[str, int]:
+    """How many automatic names of each kind there are."""
+    return dict(_counts)
+
+
+@contextmanager
+def counting_from(start: dict[str, int]) -> Iterator[None]:
+    """Automatic names in the block go on from `start`, as if what came since were not there."""
+    since = dict(_counts)
+    _counts.clear()
+    _counts.update(start)
+    try:
+        yield
+    finally:
+        for prefix, count in since.items():
+            _counts[prefix] = max(_counts[prefix], count)
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

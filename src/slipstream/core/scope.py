@@ -103,3 +103,9 @@ def attached(array: Any, name: str) -> Any:
     """What `attach` remembered about this very array under `name`, or None."""
     found = _notes.get((id(array), name))
     return found[1] if found is not None and found[0]() is array else None
+
+
+def notes_on(array: Any) -> dict[str, Any]:
+    """Everything that `attach` remembered about this very array."""
+    names = [name for place, name in list(_notes) if place == id(array)]
+    return {name: attached(array, name) for name in names if attached(array, name) is not None}
