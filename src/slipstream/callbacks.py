@@ -14,6 +14,7 @@ from slipstream.training.callbacks.orbax import OrbaxCheckpoint
 from slipstream.training.callbacks.remote import RemoteMonitor
 from slipstream.training.callbacks.tensorboard import TensorBoard
 from slipstream.training.callbacks.terminate import TerminateOnNaN
+from slipstream.training.callbacks.weight_averaging import StochasticWeightAveraging
 from slipstream.training.progress import ProgbarLogger
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "StochasticWeightAveraging",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

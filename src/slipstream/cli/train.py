@@ -139,6 +139,7 @@ def _run(planned: Plan, best_epoch: int, ended: str) -> report.Run:
         command=options.command(rows.name),
         speed=model.history.speed,
         layers=layers,
+        quality=planned.quality,
     )
 
 
@@ -169,6 +170,10 @@ def _write(run: report.Run, planned: Plan, out: Path) -> None:
         "speed": run.speed,
         "layers": None if run.layers is None else run.layers.to_dict(),
         "notes": run.notes,
+        "findings": [
+            {"kind": each.kind, "text": each.text, "remedy": each.remedy, "grave": each.grave}
+            for each in planned.quality.findings
+        ],
         "settings": run.settings,
         "versions": run.versions,
         "command": run.command,

@@ -14,6 +14,7 @@ from slipstream.datasets import (
     mnist,
     reuters,
     series,
+    speech,
     tables,
     text,
 )
@@ -37,7 +38,7 @@ __all__ = [
 
 _ENTRIES = {
     entry.name: entry
-    for module in (mnist, tables, fashion, series, text)
+    for module in (mnist, tables, fashion, series, text, speech)
     for entry in module.ENTRIES
 }
 

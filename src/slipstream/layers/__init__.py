@@ -3,6 +3,7 @@
 from slipstream import ops  # noqa: F401 (enters the operators of symbolic tensors)
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
+from slipstream.layers import encoders
 from slipstream.layers.activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from slipstream.layers.attention import AdditiveAttention, Attention
 from slipstream.layers.augmentation import (
@@ -23,19 +24,34 @@ from slipstream.layers.augmentation import (
     RandomElasticTransform,
     RandomErasing,
     RandomFlip,
+    RandomGain,
     RandomGaussianBlur,
     RandomGrayscale,
     RandomHue,
     RandomInvert,
+    RandomJitter,
+    RandomNoise,
     RandomPerspective,
+    RandomPitchShift,
     RandomPosterization,
     RandomRotation,
     RandomSaturation,
+    RandomScaling,
     RandomSharpness,
     RandomShear,
+    RandomTimeShift,
+    RandomTimeStretch,
+    RandomTimeWarp,
     RandomTranslation,
+    RandomWindow,
     RandomZoom,
+    SequenceMixUp,
     Solarization,
+    SpanCorruption,
+    SpecAugment,
+    TokenDropout,
+    TokenMasking,
+    TokenSwap,
 )
 from slipstream.layers.batch_normalization import BatchNormalization
 from slipstream.layers.bidirectional import Bidirectional
@@ -61,6 +77,16 @@ from slipstream.layers.dense import Dense
 from slipstream.layers.depthwise import DepthwiseConv1D, DepthwiseConv2D
 from slipstream.layers.einsum_dense import EinsumDense
 from slipstream.layers.embedding import Embedding, ReversibleEmbedding
+from slipstream.layers.fusion import (
+    ConcatFusion,
+    CrossAttentionFusion,
+    FiLM,
+    GatedFusion,
+    JointEmbedding,
+    LateFusion,
+    LowRankFusion,
+    ModalityDropout,
+)
 from slipstream.layers.gru import GRU, GRUCell
 from slipstream.layers.input import Input, InputLayer
 from slipstream.layers.jax_layer import FlaxLayer, JaxLayer
@@ -180,6 +206,7 @@ from slipstream.layers.serialization import deserialize, serialize
 from slipstream.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 from slipstream.layers.spectral_normalization import SpectralNormalization
 from slipstream.layers.stacked_rnn_cells import StackedRNNCells
+from slipstream.layers.stochastic_depth import StochasticDepth
 from slipstream.layers.time_distributed import TimeDistributed
 from slipstream.layers.transformer import TransformerDecoder, TransformerEncoder
 from slipstream.layers.wrapper import Wrapper
@@ -215,6 +242,7 @@ __all__ = [
     "CachedMultiHeadAttention",
     "CategoryEncoding",
     "CenterCrop",
+    "ConcatFusion",
     "Concatenate",
     "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
@@ -235,6 +263,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CrossAttentionFusion",
     "CutMix",
     "Dense",
     "DepthwiseConv1D",
@@ -245,9 +274,11 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Equalization",
+    "FiLM",
     "Flatten",
     "FlaxLayer",
     "GRUCell",
+    "GatedFusion",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -272,11 +303,14 @@ __all__ = [
     "InputSpec",
     "IntegerLookup",
     "JaxLayer",
+    "JointEmbedding",
     "LSTMCell",
     "Lambda",
+    "LateFusion",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "LowRankFusion",
     "Masking",
     "MaxNumBoundingBoxes",
     "MaxPool1D",
@@ -289,6 +323,7 @@ __all__ = [
     "MelSpectrogram",
     "Minimum",
     "MixUp",
+    "ModalityDropout",
     "MultiHeadAttention",
     "Multiply",
     "Normalization",
@@ -306,17 +341,26 @@ __all__ = [
     "RandomElasticTransform",
     "RandomErasing",
     "RandomFlip",
+    "RandomGain",
     "RandomGaussianBlur",
     "RandomGrayscale",
     "RandomHue",
     "RandomInvert",
+    "RandomJitter",
+    "RandomNoise",
     "RandomPerspective",
+    "RandomPitchShift",
     "RandomPosterization",
     "RandomRotation",
     "RandomSaturation",
+    "RandomScaling",
     "RandomSharpness",
     "RandomShear",
+    "RandomTimeShift",
+    "RandomTimeStretch",
+    "RandomTimeWarp",
     "RandomTranslation",
+    "RandomWindow",
     "RandomZoom",
     "ReLU",
     "RepeatVector",
@@ -330,21 +374,28 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SequenceMixUp",
     "SimpleRNN",
     "SimpleRNNCell",
     "SinePositionEncoding",
     "Softmax",
     "Solarization",
+    "SpanCorruption",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpecAugment",
     "SpectralNormalization",
     "StackedRNNCells",
+    "StochasticDepth",
     "StringLookup",
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
     "TokenAndPositionEmbedding",
+    "TokenDropout",
+    "TokenMasking",
+    "TokenSwap",
     "TransformerDecoder",
     "TransformerEncoder",
     "UnitNormalization",
@@ -360,6 +411,7 @@ __all__ = [
     "concatenate",
     "deserialize",
     "dot",
+    "encoders",
     "maximum",
     "minimum",
     "multiply",

@@ -6,6 +6,7 @@ from typing import Any
 
 from slipstream.core import registry
 from slipstream.losses.base import Loss, LossFunctionWrapper
+from slipstream.losses.contrastive import InfoNCE, info_nce
 from slipstream.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -78,6 +79,7 @@ __all__ = [
     "Dice",
     "Hinge",
     "Huber",
+    "InfoNCE",
     "KLDivergence",
     "LogCosh",
     "Loss",
@@ -104,6 +106,7 @@ __all__ = [
     "get",
     "hinge",
     "huber",
+    "info_nce",
     "kl_divergence",
     "log_cosh",
     "mean_absolute_error",

@@ -79,6 +79,7 @@ from slipstream.metrics.regression import (
     MeanSquaredLogarithmicError,
     RootMeanSquaredError,
 )
+from slipstream.metrics.retrieval import MeanReciprocalRank, MedianRank, RecallAtK, retrieval_ranks
 
 __all__ = [
     "AUC",
@@ -104,8 +105,10 @@ __all__ = [
     "MeanAbsolutePercentageError",
     "MeanIoU",
     "MeanMetricWrapper",
+    "MeanReciprocalRank",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "MedianRank",
     "Metric",
     "OneHotIoU",
     "OneHotMeanIoU",
@@ -115,6 +118,7 @@ __all__ = [
     "PrecisionAtRecall",
     "R2Score",
     "Recall",
+    "RecallAtK",
     "RecallAtPrecision",
     "RootMeanSquaredError",
     "SensitivityAtSpecificity",
@@ -147,6 +151,7 @@ __all__ = [
     "mean_squared_logarithmic_error",
     "pearson_correlation",
     "poisson",
+    "retrieval_ranks",
     "serialize",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",

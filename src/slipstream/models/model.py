@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -41,7 +42,16 @@ class Model(Running):
     """
 
     _untracked = frozenset(
-        {"_session", "_compiled", "_graph", "_whole", "_entrance", "history", "optimizer"}
+        {
+            "_session",
+            "_compiled",
+            "_companions",
+            "_graph",
+            "_whole",
+            "_entrance",
+            "history",
+            "optimizer",
+        }
     )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -69,6 +79,7 @@ class Model(Running):
         self._compiled = None
         self.stop_training = False
         self.interrupted = False
+        self._companions: Sequence[Any] = ()  # variables of callbacks, for backups of a run
         self._resume_epoch: int | None = None  # set by a callback that restored an earlier run
         self.history: History | None = None
         self.last_run: dict[str, float] = {}

@@ -34,11 +34,10 @@ class Steps(Compilable):
         def loss_of(values: Any) -> Any:
             outputs, others = self.stateless_call(values, non_trainable, x, training=True)
             loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
-            return loss, (outputs, others)
+            return loss, (loss, outputs, others)
 
-        (loss, (outputs, non_trainable)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            trainable
-        )
+        gradients, beside = self.optimizer.differentiate(loss_of, trainable)
+        loss, outputs, non_trainable = beside
         trainable, optimizer_values = self.optimizer.stateless_apply(
             optimizer_values, gradients, trainable
         )

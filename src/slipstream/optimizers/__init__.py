@@ -12,12 +12,14 @@ from slipstream.optimizers.base import Optimizer
 from slipstream.optimizers.matrix import Adafactor, Muon
 from slipstream.optimizers.multi import MultiOptimizer, OptimizerMap
 from slipstream.optimizers.optax import OptaxOptimizer, is_transformation
+from slipstream.optimizers.sam import SAM
 from slipstream.optimizers.scaling import LossScaleOptimizer
 from slipstream.optimizers.schedule_free import ScheduleFreeAdamW
 from slipstream.optimizers.sgd import SGD, Lion
 from slipstream.optimizers.transition import OptimizerState
 
 __all__ = [
+    "SAM",
     "SGD",
     "Adadelta",
     "Adafactor",

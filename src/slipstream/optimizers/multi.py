@@ -102,6 +102,11 @@ class MultiOptimizer(Optimizer):
                     f"Optimizer {inner.name!r} has a loss scale of its own. Give "
                     "loss_scale_factor to the MultiOptimizer instead."
                 )
+            if type(inner).differentiate is not Optimizer.differentiate:
+                raise ValueError(
+                    f"Optimizer {inner.name!r} takes gradients in a way of its own, and that must "
+                    f"be one for all weights: {type(inner).__name__}(MultiOptimizer(…))."
+                )
         self._own: _Parts = _Parts(self)
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -139,6 +140,20 @@ class UpdateRule:
     def packable(self) -> bool:
         """Whether weights may be laid end to end and updated as one flat array."""
         return self.elementwise and not self.clipnorm
+
+    def differentiate(
+        self, loss: Callable[[list[Any]], tuple[Any, Any]], params: list[Any]
+    ) -> tuple[list[Any], Any]:
+        """The gradients that `transition` is to get; a rule may take them elsewhere than here.
+
+        Args:
+            loss: ``params -> (loss, beside)``, multiplied by `loss_scale` already.
+            params: the weights, in their own shapes.
+
+        Returns:
+            A gradient for each weight, and what the loss at `params` gave beside.
+        """
+        return jax.grad(loss, has_aux=True)(params)
 
     def transition(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import jax
@@ -75,6 +75,12 @@ class LossScaleOptimizer(Optimizer):
     def loss_scale(self, state: OptimizerState) -> Any:
         """See `UpdateRule.loss_scale`."""
         return state.shared.get("dynamic_scale", self.initial_scale)
+
+    def differentiate(
+        self, loss: Callable[[list[Any]], tuple[Any, Any]], params: list[Any]
+    ) -> tuple[list[Any], Any]:
+        """See `UpdateRule.differentiate`."""
+        return self.inner_optimizer.differentiate(loss, params)
 
     def transition(
         self,

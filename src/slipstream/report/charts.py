@@ -20,6 +20,15 @@ class Line(NamedTuple):
     values: Sequence[float]
 
 
+class Interval(NamedTuple):
+    """A value with the interval that holds it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
 class Axis:
     """A linear scale with round ticks that cover the values.
 
@@ -145,6 +154,36 @@ def scatter(truth: Sequence[float], predicted: Sequence[float]) -> Markup:
             tag("span", tag("i", class_="key best"), "perfect", class_="legend")),
         _svg("Predicted against actual values of the test rows", *drawn),
     )  # fmt: skip
+
+
+def intervals(title: str, rows: Sequence[Interval]) -> Markup:
+    """Values with their intervals, one below the other, and a line at 0."""
+    ends = [end for row in rows for end in (row.low, row.high, 0.0)]
+    bottom = 34 * len(rows) + 8
+    x = Axis(min(ends), max(ends), 96, _WIDTH - _RIGHT)
+    drawn = [
+        join(
+            tag("line", x1=x(tick), x2=x(tick), y1=4, y2=bottom, class_="grid"),
+            tag("text", x.text(tick), x=x(tick), y=bottom + 18, class_="tick",
+                text_anchor="middle"),
+        )
+        for tick in x.ticks
+    ]  # fmt: skip
+    drawn.append(tag("line", x1=x(0), x2=x(0), y1=0, y2=bottom, class_="best"))
+    for i, row in enumerate(rows):
+        middle = 34 * i + 22
+        tip = f"{row.name}: {row.value:.3g}, 95 % interval {row.low:.3g} to {row.high:.3g}"
+        drawn += [
+            tag("text", row.name, x=86, y=middle + 4, class_="label", text_anchor="end"),
+            tag("line", tag("title", tip), x1=x(row.low), x2=x(row.high), y1=middle, y2=middle,
+                class_="curve two"),
+            tag("circle", tag("title", tip), cx=x(row.value), cy=middle, r=5, class_="dot two"),
+        ]  # fmt: skip
+    picture = tag(
+        "svg", *drawn, viewBox=f"0 0 {_WIDTH} {bottom + 26}", role="img", aria_label=title,
+        class_="chart",
+    )  # fmt: skip
+    return tag("figure", tag("figcaption", tag("b", title)), picture)
 
 
 def stacked(parts: Sequence[tuple[str, float, str]]) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,11 @@ def figures(run: Run) -> dict[str, Any]:
 
     For classes: accuracy with its interval, loss, the accuracy of always naming the commonest
     class, and precision, recall and counts of each class. For values: R², mean absolute error with
-    its interval, and the error of always naming the training mean.
+    its interval, and the error of always naming the training mean. The gaps to validation and test
+    rows have their intervals in `gaps`.
     """
+    from slipstream.report.gap import gaps  # it stands on the scores below
+
     found: dict[str, Any] = {
         "task": "regression" if run.classes is None else "classification",
         "rows": {name: len(part) for name, part in run.parts.items()},
@@ -26,6 +30,11 @@ def figures(run: Run) -> dict[str, Any]:
         "epochs": run.epochs,
         "best_epoch": run.best_epoch + 1,
         "ended": run.ended,
+        "gaps": {
+            name: [{"value": gap.value, "verdict": gap.verdict, **asdict(gap)} for gap in found]
+            for name in ("validation", "test")
+            for found in [gaps(run.training, run.parts[name])]
+        },
     }
     if run.classes is None:
         found["interval"] = mean_interval(np.abs(run.test.truth - run.test.outputs))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slipstream.models.saving import atomic
-from slipstream.report import charts, cost, results, speed
+from slipstream.report import charts, cost, generalization, results, speed
 from slipstream.report.figures import figures
 from slipstream.report.markup import Markup, tag
 from slipstream.report.results import percent, quantity
@@ -28,9 +28,10 @@ def render(run: Run) -> str:
         _header(run, found),
         _cards(run, found),
         _notes(run),
+        generalization.data_check(run),
         results.learning_curves(run),
         results.scatter(run),
-        results.parts(run, found),
+        generalization.generalization(run, found),
         results.confusion(run, found),
         results.mistakes(run),
         cost.time(run),
@@ -84,7 +85,7 @@ def _cards(run: Run, found: dict[str, Any]) -> Markup:
         (
             "Generalization gap",
             f"{100 * gap:.1f} pts" if classes else f"{gap:.3f}",
-            f"training less test {'accuracy' if classes else 'R²'}",
+            f"training less test {'accuracy' if classes else 'R²'}{_between(found, classes)}",
         ),
         ("Epochs", str(run.epochs), f"best: epoch {run.best_epoch + 1}"),
         ("Training time", f"{total:.1f} s", f"compiling {run.seconds.get('compile', 0):.1f} s"),
@@ -101,6 +102,15 @@ def _cards(run: Run, found: dict[str, Any]) -> Markup:
         ),
         class_="cards",
     )
+
+
+def _between(found: dict[str, Any], classes: bool) -> str:
+    gap = found["gaps"]["test"][0]
+    if gap["low"] is None:
+        return ""
+    low, high = (100 * gap[end] if classes else gap[end] for end in ("low", "high"))
+    digits = 1 if classes else 3
+    return f", 95 % interval {low:.{digits}f} to {high:.{digits}f}"
 
 
 def _main_card(run: Run, found: dict[str, Any]) -> Markup:

@@ -38,34 +38,6 @@ def learning_curves(run: Run) -> Markup:
     )
 
 
-def parts(run: Run, found: dict[str, Any]) -> Markup:
-    """Scores of training, validation and test side by side."""
-    classes = run.classes is not None
-    heads = ("accuracy", "loss") if classes else ("R²", "mean absolute error")
-    rows = []
-    for name in run.parts:
-        score = found["scores"][name]
-        cells = (
-            (percent(score["accuracy"]), f"{score['loss']:.4f}")
-            if classes
-            else (f"{score['r2']:.3f}", quantity(score["mae"]))
-        )
-        rows.append([name, f"{found['rows'][name]:,}", *cells])
-    gap = 100 * found["gap"] if classes else found["gap"]
-    text = (
-        f"On training rows it is {abs(gap):.1f} points {'better' if gap >= 0 else 'worse'} than on "
-        "test rows. "
-        if classes
-        else f"R² on training rows is {abs(gap):.3f} {'above' if gap >= 0 else 'below'} that on "
-        "test rows. "
-    )
-    text += (
-        "The larger this gap, the more the model has learned the rows by heart; more data, more "
-        "dropout or a smaller network narrow it. Test rows were used for nothing else."
-    )
-    return section("Generalization", text, table(["part", "rows", *heads], rows))
-
-
 def confusion(run: Run, found: dict[str, Any]) -> Markup | None:
     """Who is taken for whom, and precision and recall of each class."""
     if run.classes is None:

@@ -49,6 +49,7 @@ class Run:
         command: what to run for the same result.
         speed: the history's account of the run's speed; empty if there is none.
         layers: the model's layers measured one by one, or None.
+        quality: what a check of the data found (`slipstream.data.check`), or None.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Run:
     command: str = ""
     speed: dict[str, Any] = field(default_factory=dict)
     layers: Any = None
+    quality: Any = None
 
     @property
     def parts(self) -> dict[str, Part]:

@@ -44,11 +44,15 @@ class Feed:
         source: where the data come from.
         fill: whether a partial batch may be filled up with rows that do not count; if not, it
             runs by itself at its own size.
+
+    Attributes:
+        skip: batches of the next epoch that a run before this one has taken already.
     """
 
     def __init__(self, source: ArraySource | BatchSource, fill: bool) -> None:
         self.source = source
         self.fill = fill
+        self.skip = 0
         self._resident: Batch | None = None
         self.stays = isinstance(source, ArraySource) and _bytes(source.data) <= _budget()
 
@@ -59,12 +63,15 @@ class Feed:
 
     def epoch(self, seed: int, step: int) -> Iterator[Segment]:
         """The segments of one epoch, given the run's seed and the steps taken before."""
+        skip, self.skip = self.skip, 0
         if not isinstance(self.source, ArraySource):
-            yield from prefetch(self._blocks(self.source.epoch(seed, step)))
-        elif self.stays:
-            yield from self._cut(self.resident(), self.source.order(seed, step))
+            yield from prefetch(self._blocks(self.source.epoch(seed, step, skip)))
+            return
+        order = self.source.order(seed, step - skip)[skip:]
+        if self.stays:
+            yield from self._cut(self.resident(), order)
         else:
-            yield from prefetch(self._blocks(_rows(self.source, seed, step)))
+            yield from prefetch(self._blocks(_rows(self.source, order)))
 
     def resident(self) -> Batch:
         """The data on the device, where they stay."""
@@ -157,9 +164,9 @@ class _Block:
         return Segment(data, self.order, self.count, self.fill)
 
 
-def _rows(source: ArraySource, seed: int, step: int) -> Iterator[Batch]:
+def _rows(source: ArraySource, order: np.ndarray) -> Iterator[Batch]:
     """Batches gathered on the host, for arrays that do not fit on the device."""
-    for row in source.order(seed, step):
+    for row in order:
         picked = row[row >= 0]
         yield jax.tree.map(lambda leaf, picked=picked: leaf[picked], source.data)
 

@@ -120,6 +120,7 @@ def fit(
     epochs_to_run = max(epochs - initial_epoch, 0)
     planned = epochs_to_run * (source.steps or 1000)
     run = Pass("train", session, Feed(source, session.fills), listeners, clock, planned)
+    listeners.set_feed(run.feed)
     validation = None
     if validation_data is not None:
         validation = _validation(

@@ -108,9 +108,8 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
             return scaled, (loss, scope.parts, outputs, *read)
 
         values = packing.unpack(state.trainable)
-        gradients, (loss, parts, outputs, non_trainable, metrics) = jax.grad(loss_of, has_aux=True)(
-            values
-        )
+        gradients, beside = optimizer.differentiate(loss_of, values)
+        loss, parts, outputs, non_trainable, metrics = beside
         new, optimizer_state = optimizer.transition(
             state.trainable, packing.pack(gradients), state.optimizer, decays
         )

@@ -1,5 +1,8 @@
-"""Layers that change pictures at random while training."""
+"""Layers that change pictures, sounds, series and texts at random while training."""
 
+from slipstream.layers.augmentation.audio import RandomGain, RandomNoise, RandomTimeShift
+from slipstream.layers.augmentation.audio_masks import SpecAugment
+from slipstream.layers.augmentation.audio_vocoder import RandomPitchShift, RandomTimeStretch
 from slipstream.layers.augmentation.color import (
     RandomColorDegeneration,
     RandomColorJitter,
@@ -41,6 +44,15 @@ from slipstream.layers.augmentation.mixing import (
 from slipstream.layers.augmentation.perspective import RandomPerspective
 from slipstream.layers.augmentation.pipeline import Pipeline
 from slipstream.layers.augmentation.policies import AugMix, RandAugment
+from slipstream.layers.augmentation.sequence import (
+    RandomJitter,
+    RandomScaling,
+    RandomTimeWarp,
+    RandomWindow,
+    SequenceMixUp,
+)
+from slipstream.layers.augmentation.text import TokenDropout, TokenMasking, TokenSwap
+from slipstream.layers.augmentation.text_spans import SpanCorruption
 
 __all__ = [
     "AugMix",
@@ -60,17 +72,32 @@ __all__ = [
     "RandomElasticTransform",
     "RandomErasing",
     "RandomFlip",
+    "RandomGain",
     "RandomGaussianBlur",
     "RandomGrayscale",
     "RandomHue",
     "RandomInvert",
+    "RandomJitter",
+    "RandomNoise",
     "RandomPerspective",
+    "RandomPitchShift",
     "RandomPosterization",
     "RandomRotation",
     "RandomSaturation",
+    "RandomScaling",
     "RandomSharpness",
     "RandomShear",
+    "RandomTimeShift",
+    "RandomTimeStretch",
+    "RandomTimeWarp",
     "RandomTranslation",
+    "RandomWindow",
     "RandomZoom",
+    "SequenceMixUp",
     "Solarization",
+    "SpanCorruption",
+    "SpecAugment",
+    "TokenDropout",
+    "TokenMasking",
+    "TokenSwap",
 ]

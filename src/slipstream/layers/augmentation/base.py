@@ -6,19 +6,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from slipstream.core import config
-from slipstream.core.layer import Layer
-from slipstream.core.random import draw_seed, key_from, layer_key
-from slipstream.core.scope import Scope, current_scope
-from slipstream.core.symbol import SymbolicTensor, symbols_in
+from slipstream.core.symbol import SymbolicTensor
 from slipstream.layers.augmentation import boxes as box_rules
+from slipstream.layers.augmentation.drawing import Drawing
 
 Shape = tuple[int, int, int, int]  # batch, height, width, channels
 
 
-class Augmentation(Layer):
+class Augmentation(Drawing):
     """A layer that changes pictures at random while training and passes them on otherwise.
 
     Input: pictures ``(batch, height, width, channels)``, or one without the batch axis; or a
@@ -27,25 +24,17 @@ class Augmentation(Layer):
     ``"boxes"`` ``(batch, boxes, 4)`` and ``"labels"`` ``(batch, boxes)``. Output in the same form.
     Other keys pass through.
 
-    Each example has draws of its own, which depend on the run's seed, the step, the layer and the
-    example's row. Called on arrays outside of a model the layer augments, unless told
-    ``training=False``.
-
     A subclass says in `_draw` what it draws and in `_images`, `_masks`, `_boxes` and `_labels` what
     it does with that. They see batches, channels last, pictures as floats, boxes as
     ``(left, top, right, bottom)`` in pixels.
 
     Args:
-        seed: makes this layer's draws independent of its place in the model, and repeatable
-            outside of one.
+        seed: see `Drawing`.
         data_format: ``"channels_last"`` or ``"channels_first"``.
         bounding_box_format: format of boxes; needed where there are any.
     """
 
-    per_example = True
     _always = False  # whether the layer acts in prediction too, then with no key to draw by
-    _random = True  # whether there is anything to draw
-    _arguments: tuple[str, ...] = ()  # attributes that `get_config` tells
     _moves = False  # whether pixels go to other places, so that boxes have to follow
 
     def __init__(
@@ -56,10 +45,7 @@ class Augmentation(Layer):
         bounding_box_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool)):
-            raise self._fault("seed", "a whole number", seed)
-        self.seed = seed
+        super().__init__(seed=seed, **kwargs)
         self.data_format = data_format or config.image_data_format()
         if self.data_format not in ("channels_last", "channels_first"):
             raise self._fault("data_format", "'channels_last' or 'channels_first'", data_format)
@@ -67,13 +53,6 @@ class Augmentation(Layer):
         if bounding_box_format is not None and bounding_box_format not in box_rules.FORMATS:
             wanted = f"one of {', '.join(box_rules.FORMATS)}"
             raise self._fault("bounding_box_format", wanted, bounding_box_format)
-        self._calls = 0  # outside of programs
-
-    def _fault(self, argument: str, wanted: str, value: Any) -> ValueError:
-        return ValueError(
-            f"{type(self).__name__} layer {self.name!r}: {argument} must be {wanted}; "
-            f"got {value!r}."
-        )
 
     # ---- what subclasses say -----------------------------------------------------------------
 
@@ -98,36 +77,6 @@ class Augmentation(Layer):
         return height, width
 
     # ---- calling -----------------------------------------------------------------------------
-
-    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Augment pictures, or extend a graph."""
-        if symbols_in((args, kwargs)):
-            mode = {} if training is None else {"training": training}
-            return super().__call__(*args, **mode, **kwargs)
-        scope = current_scope()
-        if training is None and (scope is None or scope.training is None):
-            training = True
-        return super().__call__(*args, training=training, **kwargs)
-
-    def call(self, data: Any, training: bool = True) -> Any:
-        """Augment while training, else pass on."""
-        scope = current_scope()
-        leaves = jax.tree.leaves(data)
-        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
-        if traced or (scope is not None and scope.key is not None):
-            key = layer_key(self, self.seed) if training and self._random else None
-            return self._whole(data, key, training)
-        if "_program" not in vars(self):  # compiled once for each shape of data
-            self._program = jax.jit(self._alone, static_argnums=2)
-        number = draw_seed() if self.seed is None else self._calls
-        self._calls += training
-        return self._program(data, np.uint32(number), training)
-
-    def _alone(self, data: Any, number: Any, training: bool) -> Any:
-        """Augment data outside of any program, with draws of their own for each number."""
-        with Scope(training=training, key=key_from(number)).active():
-            key = layer_key(self, self.seed) if training and self._random else None
-            return self._whole(data, key, training)
 
     def _whole(self, data: Any, key: Any, training: bool) -> Any:
         """Augment data in the form in which it came."""
@@ -251,11 +200,7 @@ class Augmentation(Layer):
             **super().get_config(),
             "data_format": self.data_format,
             **({} if boxes is None else {"bounding_box_format": boxes}),
-            **{name: getattr(self, name) for name in self._arguments},
         }
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_program"}
 
     def show(self, images: Any, draws: int = 4, rows: int = 4) -> Any:
         """A picture of some pictures, each followed by what the layer makes of it.

@@ -23,10 +23,11 @@ _HEADER_BYTES = 65_536  # more than any header of ours, and than that of an arra
 class BackupAndRestore(SavingCallback):
     """Keeps the state of the run in a file, and goes on from it when `fit` is called again.
 
-    The file holds all weights, the optimizer's state, the epoch and the run's seed. Shuffling
-    and dropout follow from seed and step, so the resumed run ends with the very weights of an
-    uninterrupted one. Training begins with the first epoch that is not complete in the backup.
-    At the end of a training the backup is deleted, but not after Ctrl-C.
+    The file holds all weights, the optimizer's state, the epoch and the run's seed, and the means
+    of a `StochasticWeightAveraging`. Shuffling, dropout and the order of a `Stream` follow from
+    seed and step, so the resumed run ends with the very weights of an uninterrupted one. Training
+    begins with the first epoch that is not complete in the backup. At the end of a training the
+    backup is deleted, but not after Ctrl-C.
 
     A backup is written beside the old one and then takes its place, so that a kill at any moment
     leaves a whole one.
@@ -34,7 +35,8 @@ class BackupAndRestore(SavingCallback):
     Args:
         backup_dir: directory of its own for the backups.
         save_freq: ``"epoch"``, or a number of batches. A backup from within an epoch brings back
-            its weights, and the epoch starts anew; the loop stops after every batch for it.
+            its weights, and the epoch goes on with the next batch; its logs are then those of the
+            batches that were left. The loop stops after every batch for it.
         double_checkpoint: whether to keep the backup before the last, too. It is used when the
             last is damaged.
         delete_checkpoint: whether to delete the backups when training ends.
@@ -61,9 +63,16 @@ class BackupAndRestore(SavingCallback):
         self._previous = self.backup_dir / "previous.npz"
         self._part = self.backup_dir / "latest.npz.part"
         self._save_every(save_freq)
+        self._feed: Any = None
+        self._resumed = (0, 0)  # an epoch, and its batches that the run before has taken
+
+    def set_feed(self, feed: Any) -> None:
+        """Know the training data, to leave out what an epoch had of them already."""
+        self._feed = feed
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Go back to the last whole backup, if there is one."""
+        self._resumed = (0, 0)
         found = [path for path in (self._latest, self._previous) if path.exists()]
         for path in found:
             try:
@@ -76,8 +85,18 @@ class BackupAndRestore(SavingCallback):
                 for variable, value in values:
                     variable.assign(value)
                 self.model._session.live.seed = header["seed"]
-                self.model._resume_epoch = header["epoch"]
+                self._resume(header["epoch"], header["batch"])
                 return
+
+    def _resume(self, epoch: int, batch: int) -> None:
+        if self._feed is None or self._feed.steps is None:
+            batch = 0
+        elif batch >= self._feed.steps:  # nothing is left of the epoch
+            epoch, batch = epoch + 1, 0
+        self.model._resume_epoch = epoch
+        self._resumed = (epoch, batch)
+        if batch:
+            self._feed.skip = batch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, where saving goes by epochs; an epoch cut short by Ctrl-C does not count."""
@@ -85,7 +104,8 @@ class BackupAndRestore(SavingCallback):
             self._save(epoch + 1, 0)
 
     def _save_in_epoch(self, batch: int, logs: dict[str, Any]) -> None:
-        self._save(self._epoch, batch + 1)
+        before = self._resumed[1] if self._epoch == self._resumed[0] else 0
+        self._save(self._epoch, before + batch + 1)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Delete the backups of a training that came to its end."""
@@ -98,7 +118,8 @@ class BackupAndRestore(SavingCallback):
 
     def _variables(self) -> list[Any]:
         optimizer = self.model.optimizer
-        return [*self.model.variables, *([] if optimizer is None else optimizer.variables)]
+        own = [] if optimizer is None else optimizer.variables
+        return [*self.model.variables, *own, *getattr(self.model, "_companions", ())]
 
     def _save(self, epoch: int, batch: int) -> None:
         seed = int(self.model._session.live.seed)

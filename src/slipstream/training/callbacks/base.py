@@ -173,6 +173,12 @@ class CallbackList(Callback):
             for callback in self._listeners[f"on_epoch_{end}"]
         )
 
+    def set_feed(self, feed: Any) -> None:
+        """Show the training data to everyone who wants to see them."""
+        for callback in self.callbacks:
+            if hasattr(type(callback), "set_feed"):
+                callback.set_feed(feed)  # type: ignore[attr-defined]
+
     def call(self, hook: str, *args: Any) -> None:
         """Call a hook of everyone who overrides it."""
         args = _arguments(hook, args)

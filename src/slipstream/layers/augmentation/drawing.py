@@ -1,0 +1,93 @@
+"""What layers that draw share: the mode, keys, programs outside of models, the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from slipstream.core.layer import Layer
+from slipstream.core.random import draw_seed, key_from, layer_key
+from slipstream.core.scope import Scope, current_scope
+from slipstream.core.symbol import symbols_in
+
+
+class Drawing(Layer):
+    """A layer that changes data at random while training and passes them on otherwise.
+
+    Each example has draws of its own, which depend on the run's seed, the step, the layer and the
+    example's row. Called on arrays outside of a model the layer acts, unless told
+    ``training=False``.
+
+    A subclass says in `_whole` what it does with data and a key; the key is None where there is
+    nothing to draw.
+
+    Args:
+        seed: makes this layer's draws independent of its place in the model, and repeatable
+            outside of one.
+
+    Raises:
+        ValueError: for a seed that is not a whole number.
+    """
+
+    per_example = True
+    _random = True  # whether there is anything to draw
+    _arguments: tuple[str, ...] = ()  # attributes that `get_config` tells
+
+    def __init__(self, *, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool)):
+            raise self._fault("seed", "a whole number", seed)
+        self.seed = seed
+        self._calls = 0  # outside of programs
+
+    def _fault(self, argument: str, wanted: str, value: Any) -> ValueError:
+        return ValueError(
+            f"{type(self).__name__} layer {self.name!r}: {argument} must be {wanted}; "
+            f"got {value!r}."
+        )
+
+    def _whole(self, data: Any, key: Any, training: bool) -> Any:
+        """What becomes of data, in the form in which they came."""
+        raise NotImplementedError
+
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Change data, or extend a graph."""
+        if symbols_in((args, kwargs)):
+            mode = {} if training is None else {"training": training}
+            return super().__call__(*args, **mode, **kwargs)
+        scope = current_scope()
+        if training is None and (scope is None or scope.training is None):
+            training = True
+        return super().__call__(*args, training=training, **kwargs)
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        """Act while training, else pass on."""
+        scope = current_scope()
+        leaves = jax.tree.leaves(data)
+        traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)
+        if traced or (scope is not None and scope.key is not None):
+            key = layer_key(self, self.seed) if training and self._random else None
+            return self._whole(data, key, training)
+        if "_program" not in vars(self):  # compiled once for each shape of data
+            self._program = jax.jit(self._alone, static_argnums=2)
+        number = draw_seed() if self.seed is None else self._calls
+        self._calls += training
+        return self._program(data, np.uint32(number), training)
+
+    def _alone(self, data: Any, number: Any, training: bool) -> Any:
+        """Change data outside of any program, with draws of their own for each number."""
+        with Scope(training=training, key=key_from(number)).active():
+            key = layer_key(self, self.seed) if training and self._random else None
+            return self._whole(data, key, training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of an equal layer."""
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in self._arguments},
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_program"}
