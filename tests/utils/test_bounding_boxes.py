@@ -90,3 +90,28 @@ def test_targets_of_detectors_and_back(encoding, variance):
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_affine_transforms(rng):
+    boxes = np.stack([BOXES, OTHER])
+    draws = {
+        "angle": rng.uniform(-180, 180, 2),
+        "translate_x": rng.uniform(-0.5, 0.5, 2),
+        "translate_y": rng.uniform(-0.5, 0.5, 2),
+        "scale": rng.uniform(0.5, 2, 2),
+        "shear_x": rng.uniform(-40, 40, 2),
+        "shear_y": rng.uniform(-40, 40, 2),
+    }
+    draws = {name: values.astype("f") for name, values in draws.items()}
+    for centre in ({}, {"center_x": np.float32([0.1, 0.7]), "center_y": np.float32([0.9, 0.4])}):
+        how = {**draws, **centre, "height": 100, "width": 200}
+        mine, other = ours.affine_transform(boxes, **how), theirs.affine_transform(boxes, **how)
+        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-2)
+        first = {name: v[:1] if np.ndim(v) else v for name, v in how.items()}
+        alone = ours.affine_transform(boxes[0], **first)
+        np.testing.assert_allclose(alone, mine[0], rtol=1e-5)
+        for box_format in ("xywh", "rel_center_xywh"):  # Keras takes "xyxy" only
+            given = ours.convert_format(boxes, "xyxy", box_format, 100, 200)
+            found = ours.affine_transform(given, **how, bounding_box_format=box_format)
+            back = ours.convert_format(found, box_format, "xyxy", 100, 200)
+            np.testing.assert_allclose(back, mine, rtol=1e-3, atol=1e-2)

@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from slipstream.ops.box_formats import FORMATS, convert_format  # noqa: F401
+from slipstream.ops.box_formats import FORMATS, convert_format, through  # noqa: F401
 
 
 def clip_to_image_size(
@@ -92,6 +92,58 @@ def compute_ciou(
     shape = 4 / np.pi**2 * (angle(second) - angle(first)) ** 2
     weight = shape / (1 - overlap + shape + small)
     return overlap - distance / diagonal - weight * shape
+
+
+def affine_transform(
+    boxes: Any,
+    angle: Any,
+    translate_x: Any,
+    translate_y: Any,
+    scale: Any,
+    shear_x: Any,
+    shear_y: Any,
+    height: Any,
+    width: Any,
+    center_x: Any = None,
+    center_y: Any = None,
+    bounding_box_format: str = "xyxy",
+) -> Any:
+    """The smallest upright boxes about boxes that are shifted, sheared, turned and scaled.
+
+    Args:
+        boxes: ``(boxes, 4)`` or ``(batch, boxes, 4)``.
+        angle, shear_x, shear_y: degrees, ``(batch,)``.
+        translate_x, translate_y: shares of the picture's size, before scaling, ``(batch,)``.
+        scale: factor, ``(batch,)``.
+        height, width: of the picture.
+        center_x, center_y: what stays in place, as shares of the picture's size, ``(batch,)``;
+            its middle if not given.
+        bounding_box_format: of the boxes and of the result.
+    """
+    corners = convert_format(boxes, bounding_box_format, "xyxy", height, width)
+    alone = corners.ndim == 2
+    corners = corners[None] if alone else corners
+    kind = corners.dtype
+    turn, lean_x, lean_y = (jnp.deg2rad(jnp.asarray(v, kind)) for v in (angle, shear_x, shear_y))
+    rise, run = (f(turn - lean_y) / jnp.cos(lean_y) for f in (jnp.sin, jnp.cos))
+    rows = [
+        [rise * jnp.tan(lean_x) + jnp.cos(turn), run * jnp.tan(lean_x) + jnp.sin(turn)],
+        [-rise, run],
+    ]
+    # Pixels lie at whole numbers, so that a picture ends at its size less one.
+    wide, tall = jnp.asarray(width, kind) - 1, jnp.asarray(height, kind) - 1
+    middle = [wide * (0.5 if center_x is None else jnp.asarray(center_x, kind)),
+              tall * (0.5 if center_y is None else jnp.asarray(center_y, kind))]  # fmt: skip
+    shift = [wide * jnp.asarray(translate_x, kind), tall * jnp.asarray(translate_y, kind)]
+    zoom = jnp.asarray(scale, kind)
+    numbers = []
+    for (a, b), stays in zip(rows, middle):
+        moved = a * (shift[0] - middle[0]) + b * (shift[1] - middle[1])
+        numbers += [zoom * a, zoom * b, zoom * moved + stays]
+    flat = jnp.stack(jnp.broadcast_arrays(*map(jnp.atleast_1d, numbers)), -1)
+    flat = jnp.concatenate([flat, jnp.zeros_like(flat[:, :2])], -1)
+    found = convert_format(through(flat, corners), "xyxy", bounding_box_format, height, width)
+    return found[0] if alone else found
 
 
 def _corners(boxes: Any, source: str, image_shape: Any) -> Any:
