@@ -121,7 +121,8 @@ def test_a_network_of_many_layers_learns_there_and_predicts_as_on_the_cpu(policy
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, y, batch_size=16, epochs=30, verbose=0)
     assert history.history["loss"][-1] < 0.5 * history.history["loss"][0]
-    assert all(leaf.value.devices() == {jax.devices()[0]} for leaf in model.trainable_variables)
+    held = jax.tree.leaves(model._session.live.current().trainable)
+    assert all(leaf.devices() == {jax.devices()[0]} for leaf in held)
     there = model.predict(x, verbose=0)
     with jax.default_device(jax.devices("cpu")[0]):
         other = network(policy)

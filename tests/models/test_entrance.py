@@ -77,3 +77,41 @@ def test_text_from_within_a_model_is_refused():
     hidden = layers.Dense(2)(x)
     with pytest.raises(ValueError, match="must be an Input of the model"):
         slipstream.Model(x, layers.Hashing(num_bins=4)(hidden))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_frame_goes_to_the_inputs_by_name(library):
+    module = pytest.importorskip(library)
+    data = {"colour": ["red", "blue", "red", "none"], "size": [1.0, 2.0, 3.0, 4.0], "more": [0] * 4}
+    frame = module.table(data) if library == "pyarrow" else module.DataFrame(data)
+    model = table()
+    wanted = model.predict({"colour": np.array(data["colour"]), "size": np.array(data["size"])})
+    np.testing.assert_allclose(model.predict(frame), wanted)
+    model.compile("sgd", "mse")
+    model.fit(frame, Y, validation_data=(frame, Y), epochs=1, verbose=0)
+    assert np.isfinite(model.evaluate(frame, Y, verbose=0))
+
+
+def test_a_learned_vocabulary_keeps_its_size_in_a_file(tmp_path):
+    text = layers.TextVectorization(output_mode="multi_hot")
+    text.adapt(TEXTS)
+    model = slipstream.Sequential([layers.Input((), dtype="string"), text, layers.Dense(2)])
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    texts = np.array(TEXTS)
+    np.testing.assert_allclose(again.predict(texts), model.predict(texts), rtol=1e-6)
+
+
+def test_a_stream_keeps_its_places():
+    columns = {"text": np.array(TEXTS * 5, object), "y": np.tile(Y, 5)}
+    stream = slipstream.data.read(columns, target="y", columns="text", batch_size=4, shuffle=True)
+    model = slipstream.Sequential(
+        [layers.Input((), dtype="string"), vectorizer(), layers.Embedding(9, 3)]
+    )
+    entered = model._enter(stream)
+    text = vectorizer()
+    pairs = list(zip(stream.batches(7, 1, 2), entered.batches(7, 1, 2), strict=True))
+    assert len(pairs) == 3
+    for (words, y), (numbers, same) in pairs:
+        np.testing.assert_array_equal(numbers, text(words))
+        np.testing.assert_array_equal(y, same)

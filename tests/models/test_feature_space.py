@@ -137,3 +137,170 @@ def test_mistakes_are_told(space):
         space.get_encoded_features()
     with pytest.raises(ValueError, match="whole numbers"):
         FeatureSpace({"x": FeatureSpace.integer_hashed(4, output_mode="int")})({"x": np.ones(2)})
+
+
+# ---- missing values, text columns, and raw rows after loading ----------------------------------
+
+ROWS = 24
+
+
+@pytest.fixture
+def table(rng):
+    return pd.DataFrame(
+        {
+            "size": rng.normal(5, 2, ROWS),
+            "age": rng.integers(1, 90, ROWS).astype(float),
+            "city": [["rome", "oslo", "bonn"][i % 3] for i in range(ROWS)],
+            "code": [3 + i % 4 for i in range(ROWS)],
+            "tag": [f"tag {i % 5}" for i in range(ROWS)],
+            "note": [["good red wine", "bad white beer"][i % 2] for i in range(ROWS)],
+        }
+    )
+
+
+def holed(table):
+    """A gap in each column, in rows of their own."""
+    found = table.astype({"code": float})
+    for row, name in enumerate(table.columns):
+        found.loc[row, name] = None if found[name].dtype.kind == "O" else np.nan
+    return found
+
+
+def columns_of_all_kinds(**kwargs):
+    words = layers.TextVectorization(20, output_mode="multi_hot", pad_to_max_tokens=True)
+    return FeatureSpace(
+        {
+            "size": "float_normalized",
+            "age": FeatureSpace.float_discretized(num_bins=3),
+            "city": "string_categorical",
+            "code": "integer_categorical",
+            "tag": FeatureSpace.string_hashed(num_bins=6),
+            "note": FeatureSpace.feature("string", words, "float"),
+        },
+        **kwargs,
+    )
+
+
+def test_gaps_become_the_mean_and_a_mark(table):
+    space = columns_of_all_kinds(output_mode="dict")
+    data = holed(table)
+    space.adapt(data)
+    found = {key: np.asarray(value) for key, value in space(data).items()}
+    assert all(np.isfinite(value).all() for value in found.values())
+    known = data["size"].dropna()
+    np.testing.assert_allclose(
+        found["size"][:, 0], (data["size"].fillna(known.mean()) - known.mean()) / known.std(ddof=0),
+        rtol=1e-4, atol=1e-5,
+    )  # fmt: skip
+    for row, key in enumerate(("size", "age")):
+        assert found[key][:, -1].tolist() == [float(i == row) for i in range(ROWS)]
+    for key, kinds in (("city", 3 + 2), ("code", 4 + 2)):  # one more than kinds and others
+        row = list(table.columns).index(key)
+        assert found[key].shape[1] == kinds
+        assert not (found[key] == found[key][row]).all(1)[np.arange(ROWS) != row].any()
+        assert found[key][row, 0] == 0  # not among the unknown
+    assert not found["note"][5].any() and found["note"][4].any()
+
+
+def test_without_gaps_nothing_is_added(table):
+    plain, with_gaps = columns_of_all_kinds(), columns_of_all_kinds()
+    plain.adapt(table)
+    with_gaps.adapt(holed(table))
+    assert plain(table).shape[1] + 2 + 2 == with_gaps(table).shape[1]  # marks, and missing kinds
+    assert "gaps" not in plain.get_build_config() and "missing" not in plain.get_config()
+
+
+def test_a_loaded_model_takes_raw_rows_with_gaps_and_unseen_kinds(table, tmp_path):
+    space = columns_of_all_kinds()
+    data = holed(table)
+    space.adapt(data)
+    outputs = layers.Dense(1)(space.get_encoded_features())
+    model = models.Model(space.get_inputs(), outputs)
+    model.compile("adam", "mse")
+    model.fit(dict(data), np.arange(ROWS, dtype="f"), epochs=1, verbose=0)
+    strange = data.assign(city="paris", code=99, tag="new", note="unheard of", age=1e6)
+    strange.loc[7, "size"] = np.nan
+    model.save(tmp_path / "model.keras")
+    again = saving.load_model(tmp_path / "model.keras")
+    kernel, bias = model.get_weights()[-2:]
+    for rows in (data, strange):
+        predicted = again.predict(dict(rows), verbose=0)
+        np.testing.assert_allclose(predicted, np.asarray(space(rows)) @ kernel + bias, rtol=1e-4,
+                                   atol=1e-5)  # fmt: skip
+        assert np.isfinite(predicted).all()
+    assert np.ptp(again.predict(dict(strange[8:9]), verbose=0)) == 0
+
+
+def test_a_space_with_gaps_is_saved(table, tmp_path):
+    space = columns_of_all_kinds(missing=True)
+    data = holed(table)
+    space.adapt(data)
+    space.save(tmp_path / "space.keras")
+    again = saving.load_model(tmp_path / "space.keras")
+    np.testing.assert_allclose(again(data), space(data), rtol=1e-6)
+    assert again.missing is True
+
+
+def test_gaps_that_come_later_are_foreseen_on_wish(table):
+    space = columns_of_all_kinds(output_mode="dict", missing=True)
+    space.adapt(table)
+    found = {key: np.asarray(value) for key, value in space(holed(table)).items()}
+    assert found["size"].shape[1] == 1  # nothing to learn from a mark that is always 0
+    np.testing.assert_allclose(found["size"][0, 0], 0, atol=1e-5)
+    assert found["city"][2, 0] == 1 and found["code"][3, 0] == 1  # counted as unknown
+    plain = columns_of_all_kinds(output_mode="dict")
+    plain.adapt(table)
+    with pytest.raises(ValueError, match="Fill missing values"):
+        plain(holed(table))
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "float64", "object"])
+def test_whole_numbers_with_gaps_in_any_type(dtype):
+    code = pd.Series([3, 1, None, 3], dtype=dtype)
+    space = FeatureSpace({"code": FeatureSpace.integer_categorical(num_oov_indices=0)})
+    space.adapt({"code": code})
+    found = np.asarray(space({"code": code}))
+    assert found.shape == (4, 3) and (found.sum(1) == 1).all()
+    assert (found[0] == found[3]).all() and len(np.unique(found, axis=0)) == 3
+
+
+def test_what_was_learned_before_is_forgotten(table):
+    space = columns_of_all_kinds()
+    space.adapt(holed(table))
+    other = table.assign(city=[f"city {i}" for i in range(ROWS)], age=table["age"] * 100)
+    space.adapt(other)
+    fresh = columns_of_all_kinds()
+    fresh.adapt(other)
+    np.testing.assert_allclose(space(other), fresh(other), rtol=1e-6)
+
+
+def test_figures_are_those_of_the_training_part(table):
+    from slipstream import data
+
+    parts = data.split(table, seed=1)
+    space = FeatureSpace({"size": "float_normalized", "city": "string_categorical"})
+    space.adapt(parts.train.x)
+    scale = space.preprocessors["size"]
+    assert float(scale.adapt_mean.value[0]) == pytest.approx(parts.train.x["size"].mean(), rel=1e-5)
+    held = np.asarray(space(parts.test.x))[:, 0] * parts.train.x["size"].std(ddof=0)
+    wanted = parts.test.x["size"] - parts.train.x["size"].mean()
+    np.testing.assert_allclose(held, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_other_frames(table, library):
+    package = pytest.importorskip(library)
+    data = holed(table).drop(columns="code")
+    columns = {key: [None if pd.isna(v) else v for v in data[key]] for key in data}
+    frame = package.DataFrame(columns) if library == "polars" else package.table(columns)
+    kinds = {k: v for k, v in columns_of_all_kinds().features.items() if k != "code"}
+    one = FeatureSpace(kinds)
+    one.adapt(frame)
+    other = FeatureSpace({k: v for k, v in columns_of_all_kinds().features.items() if k != "code"})
+    other.adapt(data)
+    np.testing.assert_allclose(one(frame), other(data), rtol=1e-5)
+
+
+def test_a_column_without_any_value():
+    with pytest.raises(ValueError, match="'x' has missing values only"):
+        FeatureSpace({"x": "float_normalized"}).adapt({"x": np.full(3, np.nan)})

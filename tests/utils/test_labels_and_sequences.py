@@ -84,7 +84,7 @@ def test_every_public_helper_of_keras_is_here():
     ):
         wanted = {name for name in dir(theirs) if not name.startswith("_")} - left_out
         missing = sorted(name for name in wanted if not hasattr(ours, name))
-        assert missing == (["affine_transform"] if ours is utils.bounding_boxes else [])
+        assert missing == []
 
 
 def test_config_is_a_dictionary_that_freezes():

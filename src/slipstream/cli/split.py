@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slipstream.cli.problem import Problem
+from slipstream.data.parting import by_class
 
 
 class Split(NamedTuple):
@@ -40,21 +41,12 @@ def split(
             f"--validation {validation:g} and --test {test:g} leave nothing to train on; together "
             "they must stay under 1."
         )
-    generator = np.random.default_rng(seed)
     rows = len(y) - held_out
-    labels = y[:rows] if classes is not None else np.zeros(rows, np.int32)
-    parts: list[list[np.ndarray]] = [[], [], []]
-    for label in range(classes or 1):
-        members = generator.permutation(np.flatnonzero(labels == label))
-        tested = 0 if held_out else _count(test, len(members), 2)
-        judged = _count(validation, len(members) - tested, 1, len(members))
-        cut = np.split(members, [tested, tested + judged])
-        for part, members in zip(parts, (cut[2], cut[1], cut[0])):
-            part.append(members)
-    train, judged_rows, tested_rows = (np.sort(np.concatenate(part)) for part in parts)
+    strata = y[:rows] if classes is not None else np.zeros(rows, np.int32)
+    parts = by_class(strata, validation, 0 if held_out else test, np.random.default_rng(seed))
     if held_out:
-        tested_rows = np.arange(rows, len(y))
-    found = Split(train, judged_rows, tested_rows)
+        parts[2] = np.arange(rows, len(y))
+    found = Split(*parts)
     for name, chosen in zip(("training", "validation", "test"), found):
         if not len(chosen):
             raise Problem(
@@ -62,15 +54,3 @@ def split(
                 "and --test."
             )
     return found
-
-
-def _count(share: float, rows: int, others: int, whole: int | None = None) -> int:
-    """Rows of one class for a part: at least one, and one is left for each of the other parts.
-
-    Args:
-        share: of the rows of the class.
-        rows: how many are there still.
-        others: parts that come after this one.
-        whole: how many there were at first, if more than `rows`.
-    """
-    return max(0, min(max(1, round(share * (whole or rows))), rows - others))

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from slipstream.core import config
+from slipstream.data.columns import from_arrow
 
 
 def to_array(value: Any, what: str) -> Any:
@@ -16,7 +17,8 @@ def to_array(value: Any, what: str) -> Any:
     Floats of 64 bits become `floatx()`, whole numbers of 64 bits become int32.
 
     Args:
-        value: anything with an array interface, a pandas object, or nested lists of numbers.
+        value: anything with an array interface, a table or column of pandas, polars, pyarrow or
+            Hugging Face, or nested lists of numbers.
         what: what it is called in an error, ``"x"`` for instance.
 
     Raises:
@@ -54,6 +56,12 @@ def _from_elsewhere(value: Any, what: str) -> np.ndarray:
     if hasattr(value, "iloc"):  # pandas: a series is one column
         array = value.to_numpy()
         return array[:, None] if array.ndim == 1 else array
+    library = type(value).__module__.split(".")[0]
+    if library == "polars":
+        array = value.to_numpy()
+        return array[:, None] if array.ndim == 1 else array
+    if library in ("pyarrow", "datasets"):
+        return _from_arrow(value, what)
     if hasattr(value, "detach"):  # torch, also on a device or with a gradient
         value = value.detach().cpu()
     if hasattr(value, "toarray"):  # scipy.sparse
@@ -64,6 +72,24 @@ def _from_elsewhere(value: Any, what: str) -> np.ndarray:
         raise ValueError(
             f"{what} is ragged: its rows differ in length. Pad them to one length first."
         ) from error
+
+
+def _from_arrow(value: Any, what: str) -> np.ndarray:
+    """A table ``(rows, columns)`` or a column ``(rows, 1)`` of pyarrow, or one of Hugging Face."""
+    if hasattr(value, "with_format"):
+        value = value.with_format("arrow")[:]
+    if hasattr(value, "column_names") or hasattr(value, "columns"):
+        columns = [from_arrow(value[name], name) for name in value.schema.names]
+    elif hasattr(value, "null_count"):
+        columns = [from_arrow(value, what)]
+    else:
+        raise TypeError(
+            f"{what} is {type(value)}. Pass slipstream.data.read(…, target=…) of it, which gives "
+            "batches."
+        )
+    if len(columns) == 1 and columns[0].ndim > 1:
+        return columns[0]
+    return np.column_stack(columns)
 
 
 def _from_objects(value: np.ndarray) -> np.ndarray | None:

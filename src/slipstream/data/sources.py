@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from itertools import islice
 from math import ceil
 from typing import Any
 
@@ -11,6 +13,9 @@ import numpy as np
 
 from slipstream.core import config
 from slipstream.data.arrays import is_leaf, length, to_arrays
+from slipstream.data.examples import is_map_style
+from slipstream.data.reading import read
+from slipstream.data.stream import Stream
 
 Batch = tuple[Any, Any, Any]  # x, y and sample_weight; the last two may be None
 
@@ -85,7 +90,7 @@ class ArraySource:
 
 
 class BatchSource:
-    """Batches made by somebody else: a generator, `PyDataset`, DataLoader, tf.data …
+    """Batches made by somebody else: a `Stream`, a generator, `PyDataset`, DataLoader, tf.data …
 
     Args:
         batches: an iterable of ``x``, ``(x, y)`` or ``(x, y, sample_weight)``, or an object with
@@ -109,18 +114,32 @@ class BatchSource:
         self.class_weight = class_weight
         self.indexed = hasattr(batches, "__getitem__") and hasattr(batches, "on_epoch_end")
         self.shuffle = shuffle and self.indexed
-        self.endless = not self.indexed and iter(batches) is batches
+        again = self.indexed or isinstance(batches, Stream)
+        self.endless = not again and iter(batches) is batches
         if steps is None:
             steps = _count(batches)
         self.steps = steps
         self._open: Iterator[Any] | None = None
         self._ahead: list[Batch] = []
+        self._lost: set[int] = set()  # places of batches that could not be read
 
-    def epoch(self, seed: int, step: int) -> Iterator[Batch]:
+    def epoch(self, seed: int, step: int, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch.
 
-        A one-way iterator goes on where the last epoch left it; anything else starts anew.
+        A one-way iterator goes on where the last epoch left it, a `Stream` where the steps taken
+        have brought it; anything else starts anew.
+
+        Args:
+            seed: the run's seed.
+            step: training steps taken before.
+            skip: how many of them belong to this epoch: that many batches are left out.
         """
+        if isinstance(self.batches, Stream):
+            yield from self._from_place(self.batches, seed, step, skip)
+        else:
+            yield from islice(self._anew(seed, step - skip), skip, None)
+
+    def _anew(self, seed: int, step: int) -> Iterator[Batch]:
         taken = 0
         while self.steps is None or taken < self.steps:
             found = False
@@ -134,6 +153,23 @@ class BatchSource:
                 break
         if self.indexed:
             self.batches.on_epoch_end()
+
+    def _from_place(self, stream: Stream, seed: int, step: int, skip: int) -> Iterator[Batch]:
+        """Passes one after the other, from the batch on that `step` steps have led to."""
+        place = step
+        for lost in sorted(self._lost):  # no step was taken on these
+            place += lost <= place
+        end = place - skip + (len(stream) if self.steps is None else self.steps)
+        while place < end:
+            number, skip = divmod(place, len(stream))
+            for batch in stream.places(seed, number, skip):
+                if batch is None:
+                    self._lost.add(place)
+                else:
+                    yield self._convert(batch)
+                place += 1
+                if place == end:
+                    break
 
     def _pass(self, seed: int, step: int) -> Iterator[Batch]:
         if self.indexed:
@@ -162,6 +198,8 @@ class BatchSource:
 
     def first(self) -> Batch:
         """The first batch, to build a model with; it is not lost for the training."""
+        if isinstance(self.batches, Stream):
+            return self._convert(self.batches.first())
         if self.indexed:
             if not len(self.batches):
                 raise ValueError("The dataset has no batches: its length is 0.")
@@ -216,6 +254,8 @@ def is_batches(x: Any) -> bool:
     """Whether `x` yields batches, rather than being the data itself."""
     if hasattr(x, "shape") or hasattr(x, "iloc") or isinstance(x, (dict, list, tuple, np.ndarray)):
         return False
+    if hasattr(x, "null_count"):  # a column of pyarrow
+        return False
     return hasattr(x, "__iter__") or hasattr(x, "__next__") or hasattr(x, "__getitem__")
 
 
@@ -236,12 +276,19 @@ def make_source(
     """
     if x is None:
         raise ValueError("There is no data: x is None. Pass an array, or batches of (x, y).")
+    if isinstance(x, (str, os.PathLike)):
+        raise TypeError(
+            f"x is the path {os.fspath(x)!r}. Pass slipstream.data.read(path, target=…), which "
+            "gives batches of what is in the file."
+        )
     if is_batches(x):
         for name, value in (("y", y), ("sample_weight", sample_weight)):
             if value is not None:
                 raise ValueError(
                     f"x yields batches, which hold {name} themselves; leave {name}=… out."
                 )
+        if is_map_style(x):
+            x = read(x, batch_size=batch_size or 32, shuffle=bool(shuffle))
         steps = config.cap_steps(steps, _count(x))
         return BatchSource(x, steps, bool(shuffle), class_weight)
     if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):

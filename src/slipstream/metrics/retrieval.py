@@ -41,7 +41,8 @@ def retrieval_ranks(y_true: Any, y_pred: Any, candidates: Any = None) -> tuple[A
     counts = jnp.ones(y_pred.shape, bool) if candidates is None else candidates
     right, wrong = right & counts, ~right & counts
     best = jnp.max(jnp.where(right, y_pred, -jnp.inf), 1, keepdims=True, initial=-jnp.inf)
-    ahead, even = jnp.sum(wrong & (y_pred > best), 1), jnp.sum(wrong & (y_pred == best), 1)
+    # NaN is ahead of what is right, and right with NaN is behind: a broken model finds nothing.
+    ahead, even = jnp.sum(wrong & ~(y_pred <= best), 1), jnp.sum(wrong & (y_pred == best), 1)
     return 1 + ahead + 0.5 * even.astype(jnp.float32), jnp.any(right, 1)
 
 

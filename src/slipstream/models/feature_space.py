@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core import registry
@@ -16,6 +16,15 @@ from slipstream.core.symbol import symbols_in
 from slipstream.layers import CategoryEncoding, HashedCrossing, Input
 from slipstream.models import saving
 from slipstream.models.features import Cross, Feature, named, parsed
+from slipstream.models.missing import (
+    FillMissing,
+    IsMissing,
+    MissingKind,
+    filled,
+    missing_in,
+    numbers,
+)
+from slipstream.models.tables import all_rows, as_array, columns_of
 
 
 @register("layer", module="keras.utils")
@@ -24,6 +33,10 @@ class FeatureSpace(Layer):
 
     Columns are given as a dictionary, a DataFrame, or batches of dictionaries; each column is
     ``(rows,)`` or ``(rows, 1)``, and may be a plain value for a single row.
+
+    Columns in which `adapt` meets missing values (NaN, None) may have them later too: a missing
+    number counts as the mean of the others, and one more column tells where it was (not for
+    ``"int"`` outputs); a missing kind is a kind of its own; a missing text is an empty one.
 
     Args:
         features: for each column a `Feature` (see the class methods), or the name of one, such as
@@ -34,12 +47,14 @@ class FeatureSpace(Layer):
         hashing_dim: number of bins of hashed features that are given by name.
         num_discretization_bins: number of bins of discretized features that are given by name.
         name: automatic if not given.
+        missing: whether every column may have missing values later, also if none were met. Kinds
+            that are missing then count as unknown ones, and numbers as the mean.
 
     Raises:
         ValueError: if there are no features, one is unknown, or a cross names no feature.
     """
 
-    _untracked = frozenset({"features", "crosses", "_inputs"})
+    _untracked = frozenset({"features", "crosses", "_inputs", "_fillers", "_tellers", "_gaps"})
 
     def __init__(
         self,
@@ -50,6 +65,7 @@ class FeatureSpace(Layer):
         hashing_dim: int = 32,
         num_discretization_bins: int = 32,
         name: str | None = None,
+        missing: bool = False,
     ) -> None:
         super().__init__(name=name)
         if not features:
@@ -72,7 +88,14 @@ class FeatureSpace(Layer):
         }
         self._encoders: dict[str, CategoryEncoding] = {}
         self._inputs: dict[str, Any] | None = None
-        self._adapted = not self._adaptable()
+        self.missing = bool(missing)
+        # Of columns that may have gaps: the number that fills them (None for kinds and texts), and
+        # whether gaps were met.
+        self._gaps: dict[str, tuple[builtins.float | None, bool]] = {}
+        self._fillers: dict[str, Any] = {}
+        self._tellers: dict[str, IsMissing] = {}
+        self._learning = [key for key, each in self.features.items() if each.learns]
+        self._adapted = not self._learning
 
     def _crossed(self, cross: Any) -> Cross:
         if isinstance(cross, dict):
@@ -173,23 +196,54 @@ class FeatureSpace(Layer):
 
     # ---- learning from data ------------------------------------------------------------------
 
-    def _adaptable(self) -> list[str]:
-        """Features whose layers have to see data first."""
-        return [key for key, each in self.features.items() if each.learns]
-
     def adapt(self, dataset: Any) -> None:
-        """Learn scales, bins and vocabularies from columns of data.
+        """Learn scales, bins, vocabularies and what fills gaps from columns of data.
+
+        What it learned before is forgotten. Pass the training part alone.
 
         Raises:
-            ValueError: if a column is missing.
+            ValueError: if a column is missing, or has missing values only.
         """
-        columns = _columns(dataset)
-        for key in self._adaptable():
+        columns = all_rows(dataset)
+        gaps: dict[str, tuple[builtins.float | None, bool]] = {}
+        for key, feature in self.features.items():
             if key not in columns:
-                raise ValueError(f"The data have no column {key!r}; they have {list(columns)}.")
-            self.preprocessors[key].adapt(np.asarray(columns[key]).reshape(-1, 1))
+                if key in self._learning:
+                    raise ValueError(f"The data have no column {key!r}; they have {list(columns)}.")
+                continue
+            values = np.asarray(columns[key]).reshape(-1, 1)
+            absent = missing_in(values)
+            met = bool(absent.any())
+            if met and absent.all():
+                raise ValueError(f"Column {key!r} has missing values only. Leave it out.")
+            if feature.numeric:
+                values = numbers(values[~absent].reshape(-1, 1))
+            else:
+                values = filled(values, feature.preprocessor)
+            if met or self.missing:
+                mean = builtins.float(values.mean(dtype=np.float64)) if feature.numeric else None
+                gaps[key] = mean, met
+            if key in self._learning:
+                self.preprocessors[key].adapt(values)
+        self._fill(gaps)
+        self._encoders = {}
         self._adapted = True
         self._inputs = None
+
+    def _fill(self, gaps: dict[str, tuple[builtins.float | None, bool]]) -> None:
+        """Make the layers that stand before and beside columns with gaps."""
+        self._gaps = gaps
+        self._fillers = {
+            key: FillMissing(value, name=f"{key}_fill")
+            if value is not None
+            else MissingKind(self.preprocessors[key], name=f"{key}_kinds")
+            for key, (value, _) in gaps.items()
+        }
+        self._tellers = {
+            key: IsMissing(name=f"{key}_missing")
+            for key, (value, met) in gaps.items()
+            if value is not None and met and self.features[key].output_mode != "int"
+        }
 
     def _check_adapted(self) -> None:
         if not self._adapted:
@@ -203,13 +257,16 @@ class FeatureSpace(Layer):
     def __call__(self, data: Any, **kwargs: Any) -> Any:
         """Encoded columns, for arrays, plain values of one row, or symbolic tensors."""
         self._check_adapted()
-        columns = dict(data.items())
+        columns = columns_of(data)
         missing = [key for key in self.features if key not in columns]
         if missing:
             raise ValueError(f"FeatureSpace {self.name!r} got no column {missing}.")
         if symbols_in(columns):
             return self._encode({key: columns[key] for key in self.features})
-        given = {key: _array(columns[key]) for key in self.features}
+        given = {
+            key: as_array(numbers(columns[key]) if each.numeric else columns[key])
+            for key, each in self.features.items()
+        }
         single = all(value.ndim == 0 for value in given.values())
         with_rows = {
             key: value.reshape(-1, 1) if value.ndim < 2 else value for key, value in given.items()
@@ -219,16 +276,24 @@ class FeatureSpace(Layer):
         return jax.tree.map(lambda leaf: leaf[0], outputs) if single else outputs
 
     def _encode(self, columns: dict[str, Any]) -> Any:
-        found = {key: self.preprocessors[key](value) for key, value in columns.items()}
+        found = {key: self._preprocessed(key, value) for key, value in columns.items()}
         for cross in self.crosses:
             parts = [found[name] for name in cross.feature_names]
             found[cross.name] = self.crossers[cross.name](parts)
         encoded = {key: self._finished(key, value) for key, value in found.items()}
-        if self.output_mode == "dict":
-            return encoded
         from slipstream import ops
 
+        for key, teller in self._tellers.items():
+            encoded[key] = ops.concatenate([encoded[key], teller(columns[key])], axis=-1)
+        if self.output_mode == "dict":
+            return encoded
         return ops.concatenate(list(encoded.values()), axis=-1)
+
+    def _preprocessed(self, key: str, value: Any) -> Any:
+        filler = self._fillers.get(key)
+        if isinstance(filler, MissingKind):
+            return filler(value)
+        return self.preprocessors[key](value if filler is None else filler(value))
 
     def _finished(self, key: str, value: Any) -> Any:
         """A preprocessed column in the form its feature asks for."""
@@ -283,6 +348,7 @@ class FeatureSpace(Layer):
             "hashing_dim": self.hashing_dim,
             "num_discretization_bins": self.num_discretization_bins,
             "name": self.name,
+            **({"missing": True} if self.missing else {}),  # Keras has no such argument
         }
 
     @classmethod
@@ -291,12 +357,15 @@ class FeatureSpace(Layer):
         return cls(**config)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """Whether it has seen data."""
-        return {"adapted": self._adapted}
+        """Whether it has seen data, and what fills the gaps in them."""
+        gaps = {key: list(gap) for key, gap in self._gaps.items()}
+        return {"adapted": self._adapted, **({"gaps": gaps} if gaps else {})}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Take over that it has seen data."""
+        """Take over that it has seen data, and what fills the gaps."""
         self._adapted = bool(config.get("adapted", True))
+        given = config.get("gaps", {})
+        self._fill({key: (given[key][0], given[key][1]) for key in self.features if key in given})
 
     def get_compile_config(self) -> None:
         """None: it is never compiled."""
@@ -306,27 +375,3 @@ class FeatureSpace(Layer):
         self._check_adapted()
         self.built = True
         saving.save_model(self, filepath)
-
-
-def _array(value: Any) -> Any:
-    if isinstance(value, jax.Array):
-        return value
-    array = np.asarray(value)
-    return jnp.asarray(array) if array.dtype.kind in "fiub" else array
-
-
-def _columns(dataset: Any) -> dict[str, np.ndarray]:
-    """All rows of each column, from one table or batches of tables."""
-    if isinstance(dataset, Mapping) or hasattr(dataset, "columns"):
-        return {str(key): np.asarray(value) for key, value in dataset.items()}
-    if isinstance(dataset, (str, bytes, np.ndarray)) or not isinstance(dataset, Iterable):
-        raise ValueError(
-            "A FeatureSpace learns from a dictionary of columns, a DataFrame, or batches of "
-            f"dictionaries; got {type(dataset).__name__}."
-        )
-    parts: dict[str, list[np.ndarray]] = {}
-    for batch in dataset:
-        table = batch[0] if isinstance(batch, tuple) else batch
-        for key, value in table.items():
-            parts.setdefault(key, []).append(np.asarray(value).reshape(-1))
-    return {key: np.concatenate(values) for key, values in parts.items()}

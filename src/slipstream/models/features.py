@@ -85,6 +85,11 @@ class Feature:
         return hasattr(layer, "adapt")
 
     @property
+    def numeric(self) -> bool:
+        """Whether the column holds quantities, rather than kinds or texts."""
+        return str(self.dtype).startswith(("float", "bfloat"))
+
+    @property
     def size(self) -> int:
         """Number of kinds, for an output of ones and zeros.
 

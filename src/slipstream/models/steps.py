@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from slipstream.core.scope import Scope, current_scope
-from slipstream.data.pack import unpack_x_y_sample_weight
+from slipstream.data.batch_tuples import unpack_x_y_sample_weight
 from slipstream.models.compiling import Compilable
 
 

@@ -22,6 +22,7 @@ from slipstream.models.inputs import (
     input_names,
     output_names,
 )
+from slipstream.models.tables import columns_of, is_frame
 
 
 class Structured(Layer):
@@ -191,6 +192,8 @@ class Structured(Layer):
     def _enter(self, x: Any) -> Any:
         """Data, or batches, after the layers that work on the host."""
         entrance = self._entrance
+        if self._whole is not None and len(self._whole.sources) > 1 and is_frame(x):
+            x = columns_of(x)
         if entrance is None or x is None:
             return x
         return enter_all(x, lambda data: entrance.enter(data, self.name))

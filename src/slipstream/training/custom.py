@@ -14,7 +14,7 @@ import jax
 
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
-from slipstream.data.pack import pack_x_y_sample_weight
+from slipstream.data.batch_tuples import pack_x_y_sample_weight
 from slipstream.training.draws import Draws, after, key_of
 from slipstream.training.state import LiveState, TestState, TrainState
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
-from slipstream.layers.augmentation.sequence_base import SequenceDrawing
+from slipstream.layers.augmentation.panels import spectrograms
+from slipstream.layers.augmentation.sequence_base import SequenceDrawing, inputs_of
 
 
 @register("layer")
@@ -82,12 +83,18 @@ class SpecAugment(SequenceDrawing):
             "inputs": jnp.where(area.reshape(*area.shape, *(1,) * (x.ndim - 3)), fill, x),
         }
 
+    def _panels(self, columns: list[Any], rows: int) -> list[list[Any]]:
+        return spectrograms([inputs_of(data) for data in columns], rows)
+
 
 def stretches(key: Any, batch: int, size: int, count: int, width: float) -> Any:
     """``(batch, size)`` bool, True inside of `count` stretches of up to a share `width` each."""
-    share, place = jnp.moveaxis(jax.random.uniform(key, (batch, count, 2, 1)), 2, 0)
+    share, place = jnp.moveaxis(jax.random.uniform(key, (batch, count, 2)), 2, 0)
     # Whole widths from 0 to the greatest, each as likely.
-    length = jnp.floor(share * (int(width * size) + 1))
+    length = jnp.floor(share * (int(width * size + 1e-6) + 1))
     start = jnp.floor(place * (size - length + 1))
-    steps = jnp.arange(size)
-    return jnp.any((steps >= start) & (steps < start + length), 1)
+    end, steps = start + length, jnp.arange(size)
+    inside = jnp.zeros((batch, size), bool)
+    for i in range(count):  # as a reduction, LLVM can take minutes to compile it with the drawing
+        inside |= (steps >= start[:, i, None]) & (steps < end[:, i, None])
+    return inside

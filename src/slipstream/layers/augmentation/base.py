@@ -11,6 +11,7 @@ from slipstream.core import config
 from slipstream.core.symbol import SymbolicTensor
 from slipstream.layers.augmentation import boxes as box_rules
 from slipstream.layers.augmentation.drawing import Drawing
+from slipstream.layers.augmentation.picture import photographs
 
 Shape = tuple[int, int, int, int]  # batch, height, width, channels
 
@@ -202,23 +203,8 @@ class Augmentation(Drawing):
             **({} if boxes is None else {"bounding_box_format": boxes}),
         }
 
-    def show(self, images: Any, draws: int = 4, rows: int = 4) -> Any:
-        """A picture of some pictures, each followed by what the layer makes of it.
-
-        Args:
-            images: ``(batch, height, width, channels)`` or one of them, or a dictionary with such.
-            draws: how many results to show of each.
-            rows: how many pictures to show.
-
-        Returns:
-            A ``PIL.Image``, which notebooks display; ``.save("draws.png")`` writes it.
-
-        Raises:
-            ImportError: without Pillow.
-        """
-        from slipstream.layers.augmentation.picture import grid
-
-        return grid(self, images, draws, rows)
+    def _panels(self, columns: list[Any], rows: int) -> list[list[Any]]:
+        return photographs(self, columns, rows)
 
 
 _KNOWN = ("images", "bounding_boxes", "segmentation_masks", "labels")

@@ -11,6 +11,7 @@ from slipstream.core.layer import Layer
 from slipstream.core.random import draw_seed, key_from, layer_key
 from slipstream.core.scope import Scope, current_scope
 from slipstream.core.symbol import symbols_in
+from slipstream.layers.augmentation.picture import sheet
 
 
 class Drawing(Layer):
@@ -81,6 +82,31 @@ class Drawing(Layer):
         with Scope(training=training, key=key_from(number)).active():
             key = layer_key(self, self.seed) if training and self._random else None
             return self._whole(data, key, training)
+
+    def _panels(self, columns: list[Any], rows: int) -> list[list[Any]]:
+        """Pictures ``(height, width, 3)`` uint8 of data and of what became of them, by columns."""
+        raise NotImplementedError
+
+    def show(self, data: Any, draws: int = 4, rows: int = 4) -> Any:
+        """A picture of some examples, each followed by what the layer makes of it.
+
+        Pictures are shown as they are, sounds and series as curves, spectrograms in grey, and
+        tokens as cells of a colour each.
+
+        Args:
+            data: a batch of examples, or a dictionary with such, as the layer takes them.
+            draws: how many results to show of each.
+            rows: how many examples to show.
+
+        Returns:
+            A ``PIL.Image``, which notebooks display; ``.save("draws.png")`` writes it.
+
+        Raises:
+            ImportError: without Pillow.
+            ValueError: if there is no example.
+        """
+        columns = [data, *(self(data, training=True) for _ in range(draws))]
+        return sheet(self._panels(columns, rows))
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""

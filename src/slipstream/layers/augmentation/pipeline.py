@@ -9,6 +9,8 @@ from slipstream.core.layer import Layer
 from slipstream.core.scope import current_scope
 from slipstream.core.signature import accepted
 from slipstream.core.symbol import symbols_in
+from slipstream.layers.augmentation.drawing import Drawing
+from slipstream.layers.augmentation.picture import sheet
 
 
 @registry.register("layer")
@@ -53,6 +55,20 @@ class Pipeline(Layer):
             mode = {"training": training} if "training" in accepted(type(layer).call) else {}
             inputs = layer(inputs, **mode)
         return inputs
+
+    def show(self, data: Any, draws: int = 4, rows: int = 4) -> Any:
+        """A picture of some examples, each followed by what the layers make of it.
+
+        See `Drawing.show`; examples are shown as the first layer that draws would show them.
+
+        Raises:
+            ValueError: if no layer draws.
+        """
+        first = next((layer for layer in self._steps if isinstance(layer, Drawing)), None)
+        if first is None:
+            raise ValueError(f"Pipeline {self.name!r} has no layer that augments, so none to show.")
+        columns = [data, *(self(data, training=True) for _ in range(draws))]
+        return sheet(first._panels(columns, rows))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The last layer's output shape."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from slipstream.layers.augmentation.drawing import Drawing
+from slipstream.layers.augmentation.panels import sequences
 
 
 class SequenceDrawing(Drawing):
@@ -56,6 +57,9 @@ class SequenceDrawing(Drawing):
         whole = isinstance(data, dict) or set(known) != {"inputs"}
         return {**given, **known} if whole else known["inputs"]
 
+    def _panels(self, columns: list[Any], rows: int) -> list[list[Any]]:
+        return sequences([inputs_of(data) for data in columns], rows)
+
 
 class SignalDrawing(SequenceDrawing):
     """A layer on numbers over time, ``(batch, time)`` or ``(batch, time, channels)``.
@@ -90,6 +94,11 @@ class SignalDrawing(SequenceDrawing):
         if "labels" in known:
             result["labels"] = self._labels(known["labels"], draw)
         return result
+
+
+def inputs_of(data: Any) -> Any:
+    """The array in data as a layer takes or gives them."""
+    return data["inputs"] if isinstance(data, dict) else data
 
 
 def two_ends(layer: Any, argument: str, value: Any, lowest: float, highest: float) -> tuple:

@@ -27,7 +27,8 @@ class AudioCNN(Encoder):
         frame: length of a frame in seconds; frames begin every half of it.
         widths: channels of each stage; each halves bands and time.
         spec_augment: whether to mask bands and times while training; see `SpecAugment`.
-        return_tokens: see `Encoder`; one token for each step of time of the last stage.
+        return_tokens: see `Encoder`; one token for each step of time of the last stage, its
+            bands' channels side by side.
 
     Input ``(batch, samples)`` or ``(batch, samples, 1)``, about -1 to 1; output ``(batch,
     features)``.
@@ -113,4 +114,5 @@ class AudioCNN(Encoder):
         x = self._norm(jnp.swapaxes(bands, 1, 2))[..., None]
         for convolution, norm in self._stages:
             x = self._pool(jax.nn.relu(norm(convolution(x))))
-        return jnp.mean(x, 2)
+        # Bands side by side, not averaged: vowels are told by where the sound is loud.
+        return x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])

@@ -89,9 +89,7 @@ class ImageResNet(Encoder):
             Conv2D, self.widths[0], 3, padding="same", use_bias=False, name="stem",
             data_format="channels_last", kernel_initializer="he_normal",
         )  # fmt: skip
-        self._stem_norm = self._part(
-            BatchNormalization, momentum=MOMENTUM, name="stem_norm"
-        )
+        self._stem_norm = self._part(BatchNormalization, momentum=MOMENTUM, name="stem_norm")
         self._stages = [
             self._part(
                 ResidualBlock, width, 2 if stage and not block else 1, name=f"stage_{stage}_{block}"

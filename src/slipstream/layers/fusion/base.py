@@ -19,7 +19,8 @@ class Fusion(Layer):
     whatever it holds (NaN included). Which are there is said by
 
     - ``presence_mask`` of the call: ``(batch, modalities)``, or a list or dictionary of
-      ``(batch,)`` arrays like the inputs; 0 or False for what is missing;
+      ``(batch,)`` arrays like the inputs; 0 or False for what is missing. What a dictionary does
+      not name is there;
     - the masks of the inputs: ``(batch,)``, or ``(batch, time)`` for sequences.
 
     Both count. The inputs of a dictionary stand in the order of their sorted keys.
@@ -62,6 +63,11 @@ class Fusion(Layer):
             return [None] * count
         if isinstance(presence, (list, tuple, dict)):
             if isinstance(presence, dict) and isinstance(inputs, dict):
+                if unknown := sorted(set(presence) - set(inputs)):
+                    raise ValueError(
+                        f"{type(self).__name__} layer {self.path!r}: presence_mask names "
+                        f"{unknown[0]!r}, which is no input. Inputs: {sorted(inputs)}."
+                    )
                 said = [presence.get(name) for name in sorted(inputs)]
             else:
                 said = in_order(presence)

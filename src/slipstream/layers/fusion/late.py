@@ -38,15 +38,15 @@ class LateFusion(Fusion):
             self.logits = self.add_weight((count,), "zeros", name="logits")
 
     def _fuse(self, arrays: list[Any], present: list[Any]) -> Any:
-        values = jnp.stack(arrays, -2)
+        values = jnp.stack(arrays, -2).astype(self.compute_dtype)
         count = len(arrays)
         shares = jax.nn.softmax(self.logits.value) if self.weighted else jnp.full(count, 1 / count)
-        shares = shares[:, None].astype(values.dtype)
+        shares = shares[:, None]
         if any(there is not None for there in present):
             shares = jnp.where(jnp.stack(filled(present, arrays), -2), shares, 0)
             total = jnp.sum(shares, -2, keepdims=True)
             shares = shares / jnp.where(total == 0, 1, total)
-        return jnp.sum(shares * values, -2)
+        return jnp.sum(shares.astype(values.dtype) * values, -2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The inputs' shape."""

@@ -44,7 +44,7 @@ class Lookup(HostLayer):
         salt: Any,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("vocabulary_size", None)  # part of saved configurations, and only told there
+        self._saved_size: int | None = kwargs.pop("vocabulary_size", None)  # of a saved vocabulary
         super().__init__(**kwargs)
         no_sparse(self, sparse)
         self.max_tokens = max_tokens
@@ -234,7 +234,11 @@ class Lookup(HostLayer):
     @property
     def _depth(self) -> int:
         """Size of encoded outputs."""
-        return int(self.max_tokens or 0) if self.pad_to_max_tokens else self.vocabulary_size()
+        if self.pad_to_max_tokens:
+            return int(self.max_tokens or 0)
+        if not self._tokens and self._saved_size:  # the file's tokens are read after building
+            return self._saved_size
+        return self.vocabulary_size()
 
     def call(self, inputs: Any) -> Any:
         """Look tokens up, or numbers with `invert`."""

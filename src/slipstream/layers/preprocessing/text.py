@@ -79,7 +79,7 @@ class TextVectorization(HostLayer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.pop("vocabulary_size", None)
+        saved_size = kwargs.pop("vocabulary_size", None)
         super().__init__(name=name, **kwargs)
         no_sparse(self, sparse)
         no_sparse(self, ragged, "ragged")
@@ -105,6 +105,7 @@ class TextVectorization(HostLayer):
             output_mode=output_mode,
             encoding=encoding,
             name=f"{self.name}_lookup",
+            vocabulary_size=saved_size,
         )
 
     def _ngram_widths(self, ngrams: Any) -> tuple[int, ...]:

@@ -1,0 +1,170 @@
+"""CSV, JSON lines and lines of text: parsed once, as nothing tells where their rows begin."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from slipstream.core import config
+from slipstream.core.files import atomic
+from slipstream.data.columns import arrow
+from slipstream.data.table_files import ArrowTable, TableFile, TableInMemory
+
+KEPT_BYTES = 256 * 2**20  # a parsed table beyond this goes to a file in the cache
+_BLOCK_BYTES = 8 * 2**20
+_FORMAT = 1
+
+
+def parsed(path: str) -> TableFile:
+    """A text file as a table: in memory, or if it is large as an Arrow file in the cache.
+
+    Args:
+        path: ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.txt``, and ``.gz`` if
+            compressed. Of a ``.txt`` file the rows are the lines, in a column ``text``.
+
+    Raises:
+        Exception: pyarrow's or the decoder's, if the file is damaged.
+    """
+    arrow()
+    place = _place(path)
+    if place.exists():
+        return ArrowTable(str(place), path)
+    types: dict[str, Any] = {}
+    while True:  # until the types fit all rows; each round widens one
+        try:
+            return _collect(path, place, types)
+        except _Wider as error:
+            if types.get(error.column) == error.type or len(types) > 10_000:
+                raise ValueError(error.reason) from error
+            types[error.column] = error.type
+
+
+class _Wider(Exception):
+    """A column needs another type than its first rows had."""
+
+    def __init__(self, column: str, type_: Any, reason: str) -> None:
+        super().__init__(reason)
+        self.column, self.type, self.reason = column, type_, reason
+
+
+def _place(path: str) -> Path:
+    found = os.stat(path)
+    key = json.dumps([_FORMAT, os.path.abspath(path), found.st_size, found.st_mtime_ns])
+    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    return config.cache_dir() / "tables" / f"{name}.arrow"
+
+
+def _collect(path: str, place: Path, types: dict[str, Any]) -> TableFile:
+    """All blocks of a file: in memory as long as they are small."""
+    pa = arrow()
+    kept: list[Any] = []
+    size = 0
+    blocks = _blocks(path, types)
+    for block in blocks:
+        kept.append(block)
+        size += block.nbytes
+        if size > KEPT_BYTES:
+            break
+    else:
+        if not kept:
+            raise ValueError("it is empty")
+        return TableInMemory(path, pa.Table.from_batches(kept))
+    with (
+        atomic(place) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, kept[0].schema) as writer,
+    ):
+        while kept:
+            writer.write(kept.pop(0))
+        for block in blocks:
+            writer.write(block)
+    return ArrowTable(str(place), path)
+
+
+def _blocks(path: str, types: dict[str, Any]) -> Iterator[Any]:
+    name = path.removesuffix(".gz").lower()
+    if name.endswith((".csv", ".tsv")):
+        return _csv(path, "\t" if name.endswith(".tsv") else ",", types)
+    return _lines(path, types, name.endswith(".txt"))
+
+
+def _csv(path: str, delimiter: str, types: dict[str, Any]) -> Iterator[Any]:
+    pa = arrow()
+    from pyarrow import csv
+
+    reader = csv.open_csv(
+        path,  # decompressed by its name
+        read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=True),
+    )
+    schema = reader.schema
+    for field in schema:  # nothing in the first rows: numbers are likelier than text
+        if pa.types.is_null(field.type):
+            raise _Wider(field.name, pa.float64(), f"{field.name!r} is empty")
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except pa.ArrowInvalid as error:
+            column = re.search(r"CSV column #(\d+)", str(error))
+            if column is None:
+                raise
+            field = schema.field(int(column[1]))
+            whole = pa.types.is_integer(field.type)
+            wider = pa.float64() if whole else pa.string()
+            raise _Wider(field.name, wider, str(error)) from error
+        yield batch
+
+
+def _lines(path: str, types: dict[str, Any], plain: bool) -> Iterator[Any]:
+    """Blocks of whole lines: JSON objects, or text in a column of its own."""
+    pa = arrow()
+    from pyarrow import json as arrow_json
+
+    schema = None
+    opener: Any = gzip.open if path.lower().endswith(".gz") else open
+    with opener(path, "rb") as file:
+        while lines := file.readlines(_BLOCK_BYTES):
+            if plain:
+                text = [line.decode("utf-8").rstrip("\r\n") for line in lines]
+                yield pa.record_batch({"text": pa.array(text, pa.string())})
+                continue
+            content = b"".join(lines)
+            if not content.strip():
+                continue
+            wanted = pa.schema([*types.items()]) if types else None
+            table = arrow_json.read_json(
+                io.BytesIO(content),
+                read_options=arrow_json.ReadOptions(block_size=len(content) + 1),
+                parse_options=arrow_json.ParseOptions(explicit_schema=wanted),
+            )
+            schema = schema or table.schema
+            _compare(schema, table.schema)
+            for field in schema:
+                if field.name not in table.schema.names:
+                    table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+            yield from table.select(schema.names).combine_chunks().to_batches()
+
+
+def _compare(known: Any, new: Any) -> None:
+    """Ask for wider types where a block's are not those of the first one."""
+    pa = arrow()
+    for field in new:
+        index = known.get_field_index(field.name)
+        if index < 0:
+            raise _Wider(field.name, field.type, f"{field.name!r} comes late")
+        if known.field(index).type != field.type:
+            both = pa.unify_schemas(
+                [pa.schema([known.field(index)]), pa.schema([field])],
+                promote_options="permissive",
+            )
+            raise _Wider(field.name, both.field(0).type, f"{field.name!r} changes its type")
