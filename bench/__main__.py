@@ -1,17 +1,13 @@
-"""``python -m bench``: run every row and write ``bench/RESULTS.md`` and ``bench/LAYERS.md``."""
+"""``python -m bench``: run every row and write ``RESULTS.md``, ``LAYERS.md``, ``MODELS.md`` and
+``SCALING.md`` in ``bench/``, with pictures of the last two."""
 
 from __future__ import annotations
 
 import argparse
 import compileall
-import importlib.metadata
-import os
-import platform
 import shutil
-import subprocess
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import bench
@@ -29,13 +25,17 @@ from bench.harness import (
 )
 from bench.layers.rows import FAMILIES
 from bench.layers.table import layers
+from bench.machine import heading
 from bench.models.cases import CASES
+from bench.models.kept import keep_models, keep_scaling, redraw
+from bench.models.scaling import scaling
 from bench.models.table import SETTINGS, models
 from bench.workloads import WORKLOADS, describe
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LAYERS = Path(__file__).with_name("LAYERS.md")
 MODELS = Path(__file__).with_name("MODELS.md")
+SCALING = Path(__file__).with_name("SCALING.md")
 # Under the heading of the results, with the number of measurements.
 MEDIANS = """Medians of {} interleaved measurements, least to greatest in brackets. A ratio is the \
 peer's median over Slipstream's: above 1, Slipstream is faster. The times of one run compare with \
@@ -48,7 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="measurements a system and row")
     parser.add_argument(
-        "--only", nargs="*", help="sections: process fit overhead predict import layers models"
+        "--only",
+        nargs="*",
+        help="sections: process fit overhead predict import layers models scaling",
     )
     parser.add_argument(
         "--layers",
@@ -71,7 +73,14 @@ def main() -> None:
         "--together", action="store_true", help="prepare all networks at once, given many cores"
     )
     parser.add_argument("--write", type=Path, help="file for the table of models")
+    parser.add_argument(
+        "--redraw", action="store_true", help="measure nothing: tables and pictures as kept"
+    )
     chosen = parser.parse_args()
+    if chosen.redraw:
+        for name in redraw(chosen.write or MODELS, SCALING):
+            print(f"Written to {name}.")
+        return
     if chosen.cases:
         chosen.only = ["models"]
     if chosen.layers:
@@ -98,11 +107,15 @@ def main() -> None:
     if not chosen.only or "layers" in chosen.only:
         of_layers(max(chosen.rounds, 7), chosen.layers or [])
     if not chosen.only or "models" in chosen.only:
-        part = models(chosen.rounds, chosen.cases, chosen.systems, chosen.together)
+        found = models(chosen.rounds, chosen.cases, chosen.systems, chosen.together)
         file = chosen.write or (None if chosen.cases else MODELS)
         if file:
-            file.write_text(f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}\n{part}")
+            above = f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}"
+            keep_models(above, found, file)
             print(f"Written to {file.name}.")
+    if not chosen.only or "scaling" in chosen.only:
+        keep_scaling(heading("Scaling"), chosen.rounds, scaling(chosen.rounds), SCALING)
+        print(f"Written to {SCALING.name}.")
 
 
 def of_layers(rounds: int, families: list[str]) -> None:
@@ -112,47 +125,6 @@ def of_layers(rounds: int, families: list[str]) -> None:
     if not families:
         LAYERS.write_text(f"{heading('Layers')}\n{part}")
         print(f"Written to {LAYERS.name}.")
-
-
-def heading(title: str) -> str:
-    """Machine, versions and date."""
-    packages = ["slipstream", "jax", "keras", "tensorflow-cpu", "torch", "scikit-learn", "numpy"]
-    versions = []
-    for name in packages:
-        try:
-            versions.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{name} –")
-    return "\n".join(
-        [
-            f"# {title}",
-            "",
-            f"`python -m bench`, {date.today()}, {device()}, Python "
-            f"{platform.python_version()}; {', '.join(versions)}.",
-            "",
-        ]
-    )
-
-
-def device() -> str:
-    """What computes: the first GPU if there is one, else the processor."""
-    listed = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    if shutil.which(listed[0]):
-        found = subprocess.run(listed, capture_output=True, text=True).stdout.split("\n")[0]
-        name, _, driver = found.partition(", ")
-        if driver:
-            return f"one {name} (driver {driver}), {os.cpu_count()} cores"
-    return f"{os.cpu_count()} cores ({processor()})"
-
-
-def processor() -> str:
-    """The processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def table(title: str, measured: dict[str, list[float]], unit: float, shown: str) -> str:

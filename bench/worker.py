@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from bench.workloads import WORKLOADS, predict_rows
+from bench.workloads import WORKLOADS, predict_rows, workload_of
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         request = json.loads(line)
         answer: dict[str, Any] = {}
         if request["do"] == "fit":
-            job = system.fit(WORKLOADS[request["workload"]])
+            job = system.fit(workload_of(request["workload"]))
         elif request["do"] == "run":
             begin = time.perf_counter()
             answer["loss"] = float(job())

@@ -47,6 +47,14 @@ WORKLOADS = {
 }
 
 
+def workload_of(name: str) -> Workload:
+    """A workload, also one that is varied: ``"reference; rows=4096; epochs=1"``."""
+    name, *parts = name.split("; ")
+    return WORKLOADS[name]._replace(
+        **{key: int(value) for key, value in (part.split("=") for part in parts)}
+    )
+
+
 def describe(workload: Workload) -> str:
     """``784-512-512-10, batch 128``."""
     sizes = (workload.features, *workload.hidden, workload.outputs)

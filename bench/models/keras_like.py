@@ -35,10 +35,21 @@ class System:
 
     def epoch(self) -> float:
         """Train one epoch in the order of the rows; its mean loss."""
-        fitted = self.model.fit(
+        return float(self._fit().history["loss"][-1])
+
+    def _fit(self) -> Any:
+        return self.model.fit(
             self.x, self.y, batch_size=self.case.batch, epochs=1, shuffle=False, verbose=0
         )
-        return float(fitted.history["loss"][-1])
+
+    def cost(self) -> dict[str, float]:
+        """FLOPs of a step as Slipstream counts them, and its limit on this machine in seconds."""
+        from slipstream.speed import ceilings
+
+        ceilings.measure()
+        told = self._fit().speed
+        least = max(told["limit"]["compute"], told["limit"]["memory"])
+        return {"flops": told["flops"] / told["steps"], "limit": least / told["steps"]}
 
     def predict(self, x: Any) -> np.ndarray:
         """Outputs for these rows, at most 1024 at once."""

@@ -1,30 +1,14 @@
-"""Measuring all cases on all systems in turn, and the table of what came out."""
+"""Measuring all cases on all systems in turn, and the tables of what came out."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
 
-from bench.models.cases import CASES, PREDICT, case_of
+from bench.models.cases import CASES, PREDICT
+from bench.models.contest import OURS, Contest, Setting
+from bench.models.results import OWN, TRAIN, Found, Row
 
-
-class Setting(NamedTuple):
-    """A system in one of its settings: name, the worker's word for it, environment."""
-
-    name: str
-    kind: str
-    environment: dict[str, str]
-
-
-OURS = Setting("Slipstream", "slipstream", {})
 SETTINGS = [
     OURS,
     Setting("Keras-jax", "keras", {"KERAS_BACKEND": "jax"}),
@@ -33,152 +17,12 @@ SETTINGS = [
     Setting("Keras-torch", "keras", {"KERAS_BACKEND": "torch"}),
     Setting("PyTorch", "torch", {}),
     Setting("PyTorch, compiled", "torch", {"BENCH_COMPILE": "1"}),
+    Setting("Flax NNX", "flax", {}),
 ]
-# Several processes live on one GPU, so that none may take all its memory in advance.
-SHARED = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-AGREE = 0.02  # relative difference of losses after the first epoch, and of outputs
-
-
-class Worker:
-    """A living process; it computes only while it is asked."""
-
-    def __init__(self, setting: Setting, case: str, weights: str) -> None:
-        self.setting = setting
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open while the process lives
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.models.worker", setting.kind, case, weights],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, **SHARED, **setting.environment},
-            text=True,
-        )
-
-    def answer(self) -> dict[str, Any]:
-        """The next line of the process."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._errors.seek(0)
-            raise RuntimeError(f"{self.setting.name} died:\n{self._errors.read()[-2000:]}")
-        return json.loads(line)
-
-    def ask(self, request: str) -> dict[str, Any]:
-        """Send a request and wait for its answer."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(request + "\n")
-        self._process.stdin.flush()
-        return self.answer()
-
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-
-
-class Row(NamedTuple):
-    """What one system did on one task.
-
-    Attributes:
-        seconds: of each measurement, a step or a call.
-        first: seconds of the first epoch, or 0.
-        peak: bytes of the process.
-        agrees: whether its result is Slipstream's.
-    """
-
-    seconds: list[float]
-    first: float
-    peak: float
-    agrees: bool
-
-
-class Contest:
-    """All systems on one case.
-
-    Args:
-        name: of the case.
-        settings: the systems, Slipstream first.
-    """
-
-    def __init__(self, name: str, settings: list[Setting]) -> None:
-        self.name, self.case = name, case_of(name)
-        self._settings = settings
-        self._first: dict[str, dict[str, Any]] = {}
-
-    def prepare(self) -> None:
-        """Start the processes and let each train the epoch that compiles."""
-        self._workers: list[Worker] = []
-        with tempfile.TemporaryDirectory() as folder:
-            weights = str(Path(folder) / "weights.npz")
-            for setting in self._settings:
-                self._workers.append(Worker(setting, self.name, weights))
-                if setting is OURS:
-                    self._workers[0].answer()  # it writes the weights that all others start from
-            self._workers[1:] = list(answering(self._workers[1:], Worker.answer))
-
-        def begin(worker: Worker) -> None:
-            self._first[worker.setting.name] = worker.ask("epoch")
-
-        self._workers = list(answering(self._workers, begin))
-
-    def measure(self, rounds: int) -> dict[str, dict[str, Row]]:
-        """Rows by task (``train``, ``predict 1`` …) and system; the processes end."""
-        found = {"train": train(self._workers, self._first, rounds, self.case.steps)}
-        for rows in PREDICT:
-            found[f"predict {rows}"] = predict(self._workers, rounds, rows)
-        for worker in self._workers:
-            worker.close()
-        return found
-
-
-def answering(workers: list[Worker], ask: Callable[[Worker], Any]) -> Iterator[Worker]:
-    """The workers that live on after being asked; it is said which ones do not."""
-    for worker in workers:
-        try:
-            ask(worker)
-        except (RuntimeError, BrokenPipeError) as error:
-            print(error, file=sys.stderr)
-        else:
-            yield worker
-
-
-def train(
-    workers: list[Worker], first: dict[str, dict[str, Any]], rounds: int, steps: int
-) -> dict[str, Row]:
-    """Time a step; `first` is what the systems said of their first epoch."""
-    for worker in workers:
-        worker.ask("epoch")
-    times: dict[str, list[float]] = {worker.setting.name: [] for worker in workers}
-    peaks: dict[str, float] = {}
-    for _ in range(rounds):
-        for worker in workers:
-            answer = worker.ask("epoch")
-            times[worker.setting.name].append(answer["seconds"] / steps)
-            peaks[worker.setting.name] = answer["peak"]
-    own = first[OURS.name]["loss"]
-    return {
-        name: Row(values, first[name]["seconds"], peaks[name], close(first[name]["loss"], own))
-        for name, values in times.items()
-    }
-
-
-def predict(workers: list[Worker], rounds: int, rows: int) -> dict[str, Row]:
-    """Time a call; outputs are compared before anything else is trained."""
-    times: dict[str, list[float]] = {worker.setting.name: [] for worker in workers}
-    for worker in workers:
-        worker.ask(f"predict {rows} 2")
-    for _ in range(rounds):
-        for worker in workers:
-            calls = max(1, round(0.15 / worker.ask(f"predict {rows} 1")["seconds"]))
-            answer = worker.ask(f"predict {rows} {min(calls, 200)}")
-            times[worker.setting.name].append(answer["seconds"])
-    return {name: Row(values, 0.0, 0.0, True) for name, values in times.items()}
-
-
-def close(one: float, other: float) -> bool:
-    """Whether two results agree."""
-    return abs(one - other) <= AGREE * max(abs(other), 1e-6)
+SHARE = """Share of limit is the least time that this machine could take for a step's arithmetic \
+and memory traffic, over the time that Slipstream took; compiling is the first epoch less a warm \
+one. A row is void if losses of the first epoch or outputs, from the same weights, differ by 2 %.
+"""
 
 
 def models(
@@ -186,8 +30,8 @@ def models(
     names: list[str] | None = None,
     only: list[str] | None = None,
     together: bool = False,
-) -> str:
-    """The section of the results on whole models, as Markdown.
+) -> list[Found]:
+    """Measure whole models; each case's table is printed as soon as it is there.
 
     Args:
         rounds: measurements of each system.
@@ -201,55 +45,89 @@ def models(
     if together:
         with ThreadPoolExecutor(len(contests)) as pool:
             list(pool.map(Contest.prepare, contests))
-    lines: list[str] = []
+    found = []
     for contest in contests:
         if not together:
             contest.prepare()
-        found = contest.measure(rounds)
-        lines += [f"### {contest.name}, batch {contest.case.batch}", ""]
-        lines += [
-            "| system | ms a step | first epoch s | peak MiB | "
-            + " | ".join(f"predict {rows}, ms" for rows in PREDICT)
-            + " |",
-            "|---|---|---|---|" + "---|" * len(PREDICT),
-        ]
-        for setting in settings:
-            if setting.name in found["train"]:
-                lines.append(line(setting.name, found))
-        lines += ["", verdict(found), ""]
-        print("\n".join(lines[-len(settings) - 6 :]), flush=True)
-    return "\n".join(lines)
+        found.append(contest.measure(rounds))
+        print(of_case(found[-1]), flush=True)
+    return found
 
 
-def line(system: str, found: dict[str, dict[str, Row]]) -> str:
-    """One system's line; a ratio above 1 says that Slipstream is faster."""
-    row = found["train"][system]
-    cells = [system, cell(found["train"], system), f"{row.first:.2f}", f"{row.peak / 2**20:.0f}"]
-    if not row.agrees:
-        cells[1] = "void: the losses differ"
-    cells += [cell(found[f"predict {rows}"], system) for rows in PREDICT]
+def markdown(found: list[Found]) -> str:
+    """The summary and the table of each case."""
+    return "\n".join([SHARE, summary(found), *map(of_case, found)])
+
+
+def summary(found: list[Found]) -> str:
+    """One line a case: how Slipstream stands to the best peer in each task."""
+    tasks = [TRAIN, *(f"predict {rows}" for rows in PREDICT)]
+    lines = [
+        "| network | " + " | ".join(tasks) + " | share of limit | peak memory, PyTorch's |",
+        "|---|" + "---|" * (len(tasks) + 2),
+    ]
+    for case in found:
+        cells = [case.name]
+        for task in tasks:
+            best = case.best(task) if task in case.tasks else None
+            cells.append("–" if best is None else f"{case.ratio(task, best):.2f}× ({best})")
+        cells.append(f"{case.share:.0%}")
+        there = "PyTorch" in case.tasks[TRAIN]
+        cells.append(f"{case.memory('PyTorch'):.2f}×" if there else "–")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(["Against the best peer of each task:", "", *lines, ""])
+
+
+def of_case(found: Found) -> str:
+    """The table of one case."""
+    tasks = [task for task in found.tasks if task != TRAIN]
+    headings = ["system", "ms a step", "share of limit", "first epoch s", "compiling s"]
+    headings += ["peak MiB", *(f"{task}, ms" for task in tasks)]
+    lines = [
+        f"### {found.name}, batch {found.batch}",
+        "",
+        "| " + " | ".join(headings) + " |",
+        "|---" * len(headings) + "|",
+        *(line(system, found) for system in found.tasks[TRAIN]),
+        "",
+    ]
+    return "\n".join([*lines, verdict(found), ""])
+
+
+def line(system: str, found: Found) -> str:
+    """One system's line; a ratio above 1 says that Slipstream is better."""
+    row = found.tasks[TRAIN][system]
+    memory = f"{row.peak / 2**20:.0f}"
+    if system != OWN:
+        memory += f", {found.memory(system):.2f}×"
+    cells = [
+        system,
+        cell(found.tasks[TRAIN], system),
+        f"{found.share:.0%}" if system == OWN else "",
+        f"{row.first:.2f}",
+        f"{found.compiling(system):.2f}",
+        memory,
+        *(cell(rows, system) for task, rows in found.tasks.items() if task != TRAIN),
+    ]
     return "| " + " | ".join(cells) + " |"
 
 
 def cell(rows: dict[str, Row], system: str) -> str:
     """``12.3 (11.9–14.0), 1.40×``."""
+    if not rows[system].agrees:
+        return "void: the results differ"
     values = [1e3 * value for value in rows[system].seconds]
     shown = f"{median(values):.4g} ({min(values):.4g}–{max(values):.4g})"
-    if system == OURS.name:
+    if system == OWN:
         return shown
-    return f"{shown}, {median(values) / 1e3 / median(rows[OURS.name].seconds):.2f}×"
+    return f"{shown}, {median(values) / 1e3 / median(rows[OWN].seconds):.2f}×"
 
 
-def verdict(found: dict[str, dict[str, Row]]) -> str:
+def verdict(found: Found) -> str:
     """How Slipstream stands to the best peer in each task."""
     parts = []
-    for task, rows in found.items():
-        peers = {
-            name: median(row.seconds)
-            for name, row in rows.items()
-            if name != OURS.name and row.agrees
-        }
-        if peers:
-            best = min(peers, key=lambda name: peers[name])
-            parts.append(f"{task}: {peers[best] / median(rows[OURS.name].seconds):.2f}× ({best})")
+    for task in found.tasks:
+        best = found.best(task)
+        if best is not None:
+            parts.append(f"{task}: {found.ratio(task, best):.2f}× ({best})")
     return "Against the best peer: " + "; ".join(parts) + "."

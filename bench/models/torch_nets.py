@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bench.models.cases import varied
+
 
 def give(leaf: nn.Module, weights: Iterator[np.ndarray]) -> None:
     """Fill a layer from the next of Keras' arrays."""
@@ -20,7 +22,8 @@ def give(leaf: nn.Module, weights: Iterator[np.ndarray]) -> None:
             parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)).reshape(parameter.shape))
 
     if isinstance(leaf, nn.Linear):
-        put(leaf.weight, next(weights).T)
+        # Keras' attention keeps heads as an axis of its own.
+        put(leaf.weight, next(weights).reshape(leaf.in_features, leaf.out_features).T)
         if leaf.bias is not None:
             put(leaf.bias, next(weights))
     elif isinstance(leaf, (nn.Conv1d, nn.Conv2d)):
@@ -174,8 +177,11 @@ class Pick(nn.Module):
         return self.function(x)
 
 
-def mlp() -> Net:
-    return Stack(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+def mlp(width: int = 512, depth: int = 2) -> Net:
+    parts: list[nn.Module] = []
+    for place in range(depth):
+        parts += [nn.Linear(width if place else 784, width), nn.ReLU()]
+    return Stack(*parts, nn.Linear(width, 10))
 
 
 def cnn() -> Net:
@@ -292,7 +298,8 @@ def vit() -> Net:
 class Vae(Net):
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.mean, self.spread = (
+        # Keras sorts layers by their distance from the end, and the spread has the longer way.
+        self.first, self.spread, self.mean = (
             nn.Linear(784, 256),
             nn.Linear(256, 16),
             nn.Linear(256, 16),
@@ -337,7 +344,8 @@ class System:
         torch.set_num_threads(int(os.environ.get("BENCH_THREADS", "2")))
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.set_float32_matmul_precision("high")  # as XLA computes on a GPU: TF32
-        self.case, self.net = case, NETS[name]().to(self.device)
+        name, options = varied(name)
+        self.case, self.net = case, NETS[name](**options).to(self.device)
         self.net.load(weights)
         if any(isinstance(part, nn.Conv2d) for part in self.net.modules()):
             self.net.to(memory_format=torch.channels_last)

@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 
@@ -43,7 +45,20 @@ def weather(rng, module):
     return module.build_model(days, days[:, 3]), x, y
 
 
+def digits(rng, module):
+    names = rng.integers(1, len(module.LETTERS) + 1, (4, module.LENGTH))
+    names[0, 3:] = 0  # padding
+    x = {
+        "image": rng.normal(size=(4, 28, 28, 1)),
+        "text": names,
+        "audio": rng.normal(size=(4, module.SAMPLES)),
+        "there": np.array([[1, 1, 1], [1, 0, 1], [0, 1, 1], [1, 1, 0]]),
+    }
+    return module.build_model(), x, rng.integers(0, 10, 4)
+
+
 MADE = {
+    "fusion_digits": digits,
     "image_cnn": images,
     "small_resnet": images,
     "text_lstm": sentences,
@@ -60,7 +75,7 @@ def test_each_example_is_tested():
 @pytest.mark.parametrize("name", MADE)
 def test_the_model_of_an_example_learns(rng, name):
     model, x, y = MADE[name](rng, example(name))
-    assert len(x) == len(y) == 4
+    assert {len(part) for part in jax.tree.leaves(x)} == {len(y)} == {4}
     before = [np.array(variable) for variable in model.trainable_variables]
     history = model.fit(x, y, batch_size=2, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
@@ -89,9 +104,40 @@ def test_windows_of_days_end_where_the_forecast_begins():
     assert y[0, 0] == begin and y[-1, -1] == end - 1
 
 
+def test_digits_are_spoilt_and_missing_as_stated(monkeypatch):
+    module = example("fusion_digits")
+    draw = np.random.default_rng(0)
+    sets = {
+        "mnist_5k": SimpleNamespace(
+            x=draw.integers(0, 256, (5000, 28, 28)).astype("uint8"), y=np.arange(5000) % 10
+        ),
+        "spoken_digits": SimpleNamespace(x=draw.normal(size=(50, 600)).astype("float32")),
+    }
+    monkeypatch.setattr(module.datasets, "load", sets.__getitem__)
+    parts = module.load_data()
+    assert [len(y) for _, y in parts] == [3500, 500, 1000]
+    x, y = parts[2]
+    there = x["there"] > 0
+    assert there.any(1).all() and np.abs(there.mean(0) - 0.8).max() < 0.05
+    for kind, known in zip(module.KINDS, there.T):
+        assert not x[kind][~known].any()
+        assert x[kind][known].reshape(known.sum(), -1).any(1).all()
+    names = np.array([module.spell(name) for name in module.NAMES]).reshape(5, 10, -1)
+    seen, hidden = x["text"][there[:, 1]], len(module.LETTERS) + 1
+    fit = (seen[:, None] == names[:, y[there[:, 1]]].swapaxes(0, 1)) | (seen[:, None] == hidden)
+    assert fit.all(2).any(1).all()  # it is the digit's name in one of the languages
+    assert abs((seen == hidden).sum() / (seen != 0).sum() - 0.6) < 0.03
+
+
 # What the docstrings and docs/examples.md state: the dataset, the pattern of the line, and the
 # range that other machines and versions may give.
 STATED = {
+    "fusion_digits": (
+        "spoken_digits",
+        r"image \+ text \+ audio: test accuracy: ([\d.]+)",
+        0.85,
+        1.0,
+    ),
     "image_cnn": ("mnist_5k", r"test accuracy: ([\d.]+)", 0.945, 1.0),
     "small_resnet": ("mnist_5k", r"test accuracy: ([\d.]+)", 0.96, 1.0),
     "text_lstm": ("movie_sentiment", r"test accuracy: ([\d.]+)", 0.75, 1.0),
@@ -119,3 +165,7 @@ def test_an_example_reaches_what_it_states(name):
     if name == "timeseries_forecast":
         naive = [float(number) for number in re.findall(r", as .*: ([\d.]+)", done.stdout)]
         assert len(naive) == 2 and float(found[1]) < 0.95 * min(naive), done.stdout
+    if name == "fusion_digits":  # better than each alone, where nothing is missing too
+        each = re.findall(r"test accuracy: ([\d.]+), with nothing missing: ([\d.]+)", done.stdout)
+        *alone, fused = np.array(each, float)
+        assert len(alone) == 3 and (fused > np.max(alone, 0) + 0.04).all(), done.stdout

@@ -32,7 +32,7 @@ CASES = {
     "AudioCNN": (
         {"sampling_rate": 4000, "mel_bins": 8, "widths": (4, 8)},
         RNG.normal(size=(4, 1000)),
-        (4, 8),
+        (4, 2 * 8),
     ),
     "TableMLP": ({"category_sizes": (4, 4), "widths": (8,)}, TABLE, None),
 }  # fmt: skip
@@ -91,6 +91,12 @@ def test_configurations_and_types(name):
     assert {v.dtype for v in low.trainable_variables} == {"float32"}
     inner = {type(one).__name__ for one in low._flatten_layers() if one.compute_dtype != "bfloat16"}
     assert not inner
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_empty_batch_stays_empty(name):
+    layer, x, _ = case(name)
+    assert layer(jax.tree.map(lambda v: v[:0], x)).shape == (0, 5)
 
 
 @pytest.mark.parametrize("name", ["TextTransformer", "TextLSTM"])

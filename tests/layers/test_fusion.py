@@ -9,7 +9,7 @@ from parity import data
 from slipstream import layers
 from slipstream.core import registry
 from slipstream.core.random import key_from
-from slipstream.core.scope import Scope, attach
+from slipstream.core.scope import Scope, attach, attached
 from slipstream.models import Model, load_model
 
 CASES = {
@@ -125,6 +125,22 @@ def test_sequences_are_fused_step_by_step(name):
     assert layer.compute_output_shape([(None, 3, 4), (None, 3, 4)]) == (None, *whole.shape[1:])
 
 
+def test_padding_of_sequences_is_known_to_the_layers_after():
+    x = [jnp.asarray(data((2, 4, 3), seed)) for seed in (1, 2)]
+    masks = np.array([[[1, 1, 0, 0], [1, 0, 0, 0]], [[1, 0, 0, 0], [1, 1, 1, 0]]], bool)
+    for one, mask in zip(x, masks):
+        attach(one, "mask", jnp.asarray(mask))
+    layer, mean = layers.GatedFusion(5), layers.GlobalAveragePooling1D()
+    outputs = layer(x)
+    np.testing.assert_array_equal(attached(outputs, "mask"), masks.any(0))
+    found = np.asarray(mean(outputs))
+    for row, steps in enumerate((2, 3)):
+        expected = np.asarray(outputs)[row, :steps].mean(0)
+        np.testing.assert_allclose(found[row], expected, rtol=1e-5, atol=1e-6)
+    # Where one input has no padding, no step is padding.
+    assert attached(layer([x[0], jnp.array(x[1])]), "mask") is None
+
+
 def test_concatenation_is_a_scaled_sum():
     layer, x = built("concat"), inputs("concat")
     bias, kernel = (np.asarray(w) for w in layer.get_weights())
@@ -193,6 +209,8 @@ def test_late_fusion_averages_what_is_there():
         expected = stacked[row][THERE[row] == 1].mean(0)
         np.testing.assert_allclose(found[row], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(found[4], 0)
+    whole = layer([np.array([[1], [2]]), np.array([[4], [5]])])  # whole numbers have a mean, too
+    np.testing.assert_array_equal(whole, [[2.5], [3.5]])
 
 
 def test_attention_sees_no_padding_and_any_order_of_tokens():
@@ -321,6 +339,12 @@ def test_modality_dropout_is_off_at_prediction_and_draws_anew_each_step():
             [np.ones((2, 3)), np.ones((2, 3))],
             [np.ones(3), np.ones(3)],
             r"mask of shape \(3,\)",
+        ),
+        (
+            lambda: layers.LateFusion(name="g"),
+            {"a": np.ones((2, 3)), "b": np.ones((2, 3))},
+            {"A": np.ones(2)},
+            "names 'A'.*'a', 'b'",
         ),
         (
             lambda: layers.FiLM(name="g"),

@@ -90,6 +90,15 @@ def test_constant_scores_are_no_success():
     assert float(metrics.MedianRank()(np.zeros(4, int), np.zeros((4, 9)))) == 5
 
 
+def test_scores_that_are_nan_are_no_success():
+    scores = np.zeros((3, 5), "f")
+    scores[0] = np.nan  # nothing is known
+    scores[1, 2], scores[2, 4] = np.nan, np.nan  # the right one, and a wrong one
+    ranks, found = metrics.retrieval_ranks(np.full(3, 2), scores)
+    np.testing.assert_array_equal(ranks, [5, 5, 1 + 1 + 3 / 2])
+    assert np.all(found)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

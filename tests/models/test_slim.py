@@ -199,6 +199,36 @@ def test_attention():
     assert odd.layers[1].get_config()["num_heads"] == 3  # what divides 9
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.8])
+def test_encoders_and_fusion(factor):
+    encoders = layers.encoders
+    ends = {
+        "photo": layers.Input((8, 8, 1)),
+        "words": layers.Input((5,), dtype="int32"),
+        "row": layers.Input((3,)),
+    }
+    found = {
+        "photo": encoders.ImageResNet(20, widths=(10, 20), blocks=1, name="a")(ends["photo"]),
+        "words": encoders.TextTransformer(9, 20, width=40, depth=1, name="b")(ends["words"]),
+        "row": encoders.TableMLP(20, widths=(30,), name="c")(ends["row"]),
+    }
+    fused = layers.CrossAttentionFusion(40, num_heads=4, name="d")(found)
+    model = Model(ends, dense(3, "out")(layers.GatedFusion(10, name="e")([fused, found["row"]])))
+    small = slim(model, factor)
+    get = small.get_layer
+    assert widths(small) == {
+        **dict.fromkeys("abc", 20 * factor), "d": 40 * factor, "e": 10 * factor, "out": 3,
+    }  # fmt: skip
+    assert get("a").widths == (10 * factor, 20 * factor) and get("c").widths == (30 * factor,)
+    assert get("b").width == 40 * factor and get("b").width % get("b").num_heads == 0
+    assert small.count_params() < factor * model.count_params() + 100
+    x = {"photo": np.ones((2, 8, 8, 1)), "words": np.ones((2, 5), int), "row": np.ones((2, 3))}
+    assert small.predict(x, verbose=0).shape == (2, 3)
+    # What late fusion averages is as wide as its output.
+    mean = layers.LateFusion(name="mean")([found["photo"], found["row"]])
+    assert widths(slim(Model([ends["photo"], ends["row"]], mean), factor))["a"] == 20
+
+
 def test_words_out_of_the_embedding_they_came_in_by():
     x = layers.Input((5,), dtype="int32")
     words = layers.ReversibleEmbedding(30, 16, name="words")

@@ -1,5 +1,6 @@
 """`fit` trains as Keras does, whatever form the data come in and however it is cut up."""
 
+import jax
 import keras
 import numpy as np
 import pandas as pd
@@ -424,11 +425,16 @@ def test_the_time_split_adds_up(data):
     assert set(model.last_run) >= {"build", "compile", "data", "train", "validate", "callbacks"}
 
 
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the options are those of the CPU")
 def test_light_and_full_compiles_are_chosen_by_the_plan():
     from slipstream.core import engine
 
-    assert engine.compiler_options(engine.forecast(1e5, 3200)) != {}
-    assert engine.compiler_options(engine.forecast(1e9, 3200)) == {}
+    def light(flops, steps):
+        return engine.compiler_options(flops, steps) != {}
+
+    assert light(1e5, 3200) and not light(1e5, 100_000)
+    assert light(1e9, 100) and not light(1e9, 3200)  # steps of 17 ms
+    assert not light(1e8, 1000)  # as long in all, but of shorter steps
 
 
 def test_verbose_prints_a_line_an_epoch_and_silence_is_silent(data, capsys):

@@ -60,19 +60,23 @@ def _cache_hits() -> list[int]:
     return hits
 
 
-def compiler_options(seconds: float) -> dict[str, Any]:
-    """Options for a program that will run for about `seconds` in all.
+def compiler_options(flops: float, steps: int) -> dict[str, Any]:
+    """Options for a program that runs `steps` steps of `flops` each, in all.
 
-    A light compile takes half the time of a full one and gives code up to a third slower: right
-    for programs that run for less than the difference. The choice depends on the plan, not on
-    measurements, so equal runs use equal programs.
+    A light compile takes half the time of a full one. Short steps, which are made of many small
+    operations, get up to half slower by it; long ones, which are made of products and of our
+    kernels, by a few per cent. The choice depends on the plan, not on measurements, so equal
+    scripts use equal programs.
     """
-    if jax.default_backend() == "cpu" and seconds < LIGHT_SECONDS:
+    limit = LIGHT_LONG_SECONDS if forecast(flops, 1) > LONG_STEP else LIGHT_SECONDS
+    if jax.default_backend() == "cpu" and forecast(flops, steps) < limit:
         return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
     return {}
 
 
-LIGHT_SECONDS = 1.0
+# A run that is shorter is done before a full compile has paid for itself.
+LIGHT_SECONDS, LIGHT_LONG_SECONDS = 0.5, 30.0
+LONG_STEP = 1e-2  # seconds
 
 
 def forecast(flops: float, runs: int) -> float:

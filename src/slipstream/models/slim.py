@@ -125,12 +125,19 @@ class _Slimmer:
             config[key] = (*value[:-1], self._scaled(value[-1])) if shape else self._scaled(value)
         if "intermediate_dim" in config:
             config["intermediate_dim"] = self._scaled(config["intermediate_dim"])
+        if "features" in config:  # an encoder, with widths of its own
+            if "width" in config:
+                config["width"] = self._scaled(config["width"])
+            if "widths" in config:
+                config["widths"] = tuple(map(self._scaled, config["widths"]))
         if "num_key_value_heads" in config:
             groups = config["num_query_heads"] // config["num_key_value_heads"]
             config["num_key_value_heads"] = self._scaled(config["num_key_value_heads"])
             config["num_query_heads"] = groups * config["num_key_value_heads"]
         elif config.get("num_heads", 1) > 1:
             config["num_heads"] = self._scaled(config["num_heads"])
+            if across := config.get("width", config.get("units")):
+                config["num_heads"] = _most_heads(config["num_heads"], across)
         else:  # a single head is narrowed itself
             for key in ("key_dim", "value_dim"):
                 if config.get(key):
@@ -149,8 +156,7 @@ def _fit(config: dict[str, Any], layer: Any, shape: tuple) -> None:
         channels = shape[1 if first else config.get("axis", -1)]
         config["groups"] = math.gcd(config["groups"], channels, config.get("filters", 0))
     if "num_heads" in config and "intermediate_dim" in config:
-        heads = range(config["num_heads"], 0, -1)
-        config["num_heads"] = next(count for count in heads if shape[-1] % count == 0)
+        config["num_heads"] = _most_heads(config["num_heads"], shape[-1])
     target = config.get("target_shape")
     if target and -1 not in target and layer._nodes:
         before: tuple[Any, ...] = symbols_in(layer._nodes[0].args)[0].shape[1:]
@@ -158,6 +164,11 @@ def _fit(config: dict[str, Any], layer: Any, shape: tuple) -> None:
             last = target[-1] * math.prod(shape[1:]) / math.prod(before)
             if last.is_integer():
                 config["target_shape"] = (*target[:-1], int(last))
+
+
+def _most_heads(heads: int, width: int) -> int:
+    """The most heads, up to so many, that divide a width."""
+    return next(count for count in range(heads, 0, -1) if width % count == 0)
 
 
 def _name(symbol: Any) -> str:

@@ -12,7 +12,7 @@ from slipstream.layers.merging import Elementwise
 from slipstream.models.graph import Graph
 from slipstream.models.sequential import Sequential
 
-_KEYS = ("units", "filters", "output_dim", "embedding_dim", "output_shape")
+_KEYS = ("units", "features", "filters", "output_dim", "embedding_dim", "output_shape")
 _HOLD = ("layer", "forward_layer", "backward_layer", "cell", "cells")  # configurations in a layer's
 
 

@@ -88,7 +88,7 @@ class LoopProgram:
         self._steps += steps
 
     def _options(self, step_cost: Cost) -> dict[str, Any]:
-        return engine.compiler_options(engine.forecast(step_cost.flops, self._steps))
+        return engine.compiler_options(step_cost.flops, self._steps)
 
     def cost(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
         """Cost of one step on batches of `width` rows of `data`."""

@@ -14,7 +14,7 @@ from slipstream.core.random import draw_seed
 from slipstream.core.scope import Scope
 from slipstream.core.variable import Deferred, Variable
 
-PACK_LIMIT = 65_536  # elements; larger models gain nothing from one flat array
+PACK_LIMIT = 2**20  # elements; copying more than these to and fro costs more than it saves
 
 
 class TrainState(NamedTuple):
@@ -69,8 +69,8 @@ class Packing:
         return [xp.concatenate([xp.ravel(value) for value in values])]
 
     def unpack(self, values: Sequence[Any]) -> list[Any]:
-        """The inverse of `pack`."""
-        if not self.active or not values:
+        """The inverse of `pack`; what is not packed stays as it is."""
+        if not self.active or len(values) != 1:
             return list(values)
         starts = [0, *self.ends[:-1]]
         return [

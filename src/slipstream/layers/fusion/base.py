@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -35,6 +36,13 @@ class Fusion(Layer):
     def call(self, inputs: Any, presence_mask: Any = None, mask: Any = None) -> Any:
         """Fuse the inputs."""
         return self._fuse(*self._gather(inputs, presence_mask, mask))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Steps at which any input is there, if each has a mask over time; else None."""
+        masks = [] if mask is None else in_order(mask)
+        if not masks or any(one is None or one.ndim != 2 for one in masks):
+            return None
+        return functools.reduce(jnp.logical_or, masks)
 
     def _fuse(self, arrays: list[Any], present: list[Any]) -> Any:
         raise NotImplementedError

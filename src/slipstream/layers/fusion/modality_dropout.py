@@ -37,6 +37,7 @@ class ModalityDropout(Fusion):
     """
 
     per_example = True
+    supports_masking = False  # `call` notes each output's own mask
     _least = 1
 
     def __init__(
