@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream import data, layers, optimizers
-from slipstream.data.lengths import best_lengths
+from slipstream.data.sequences.bucket import best_lengths
 from slipstream.models import Model, Sequential
 
 sizes_of = st.lists(st.integers(1, 40), min_size=1, max_size=60)

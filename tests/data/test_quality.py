@@ -8,7 +8,7 @@ import pytest
 from sklearn import datasets as real
 
 from slipstream import data
-from slipstream.data.quality_rows import first_alike
+from slipstream.data.quality.rows import first_alike
 
 ROWS = 400
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.data.arrays import length, to_array, to_arrays
+from slipstream.data.parts.split import split_off
 from slipstream.data.prefetch import prefetch
 from slipstream.data.pydataset import PyDataset
 from slipstream.data.sources import ArraySource, BatchSource, make_source, weigh_classes
-from slipstream.data.split import split_off
 
 
 @given(rows=st.integers(1, 60), batch=st.integers(1, 20), seed=st.integers(0, 5))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream import data
-from slipstream.data.parting import by_group, by_time
+from slipstream.data.parts.parting import by_group, by_time
 
 ROWS = 120
 

@@ -8,10 +8,10 @@ import pytest
 from sklearn import datasets as real
 
 from slipstream import data
-from slipstream.data.alike import Near, near_pairs
-from slipstream.data.alike_texts import alike_texts
-from slipstream.data.leaks import find_leaks, kinds
-from slipstream.data.quality_rows import joined
+from slipstream.data.parts.alike import Near, near_pairs
+from slipstream.data.parts.alike_texts import alike_texts
+from slipstream.data.parts.leaks import find_leaks, kinds
+from slipstream.data.quality.rows import joined
 
 WORDS = [f"{a}{b}{c}" for a in "bdkmt" for b in ("ar", "en", "il", "os") for c in ("ta", "ge", "x")]
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.data import Stream, read
-from slipstream.data.ahead import Workers
-from slipstream.data.pieces import Piece, share_of
 from slipstream.data.sources import BatchSource, make_source
+from slipstream.data.streams.ahead import Workers
+from slipstream.data.streams.pieces import Piece, share_of
 from slipstream.layers import Dense, Input
 from slipstream.models import Sequential
 from slipstream.utils import FeatureSpace
@@ -189,7 +189,7 @@ def test_types_of_columns(tmp_path):
 
 
 def test_csv_finds_the_type_that_fits_all_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("slipstream.data.text_tables._BLOCK_BYTES", 400)
+    monkeypatch.setattr("slipstream.data.streams.text_tables._BLOCK_BYTES", 400)
     late = ["1"] * 200 + ["2.5", "", "7"]
     (tmp_path / "t.csv").write_text(
         "late,later,quoted\n" + "".join(f'{v},{v or "word"},"a\n{v}"\n' for v in late)
@@ -207,7 +207,7 @@ def test_columns_of_one_name_are_refused(tmp_path):
 
 
 def test_json_lines_find_late_and_wider_columns(tmp_path, monkeypatch):
-    monkeypatch.setattr("slipstream.data.text_tables._BLOCK_BYTES", 50)
+    monkeypatch.setattr("slipstream.data.streams.text_tables._BLOCK_BYTES", 50)
     lines = ['{"a": 1}'] * 30 + ['{"a": 2.5, "b": "x"}'] + ['{"b": "y"}'] * 30
     (tmp_path / "t.jsonl").write_text("\n".join(lines))
     (x,) = list(read(tmp_path / "t.jsonl", batch_size=100))
@@ -216,13 +216,13 @@ def test_json_lines_find_late_and_wider_columns(tmp_path, monkeypatch):
 
 
 def test_large_text_is_kept_as_a_table_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr("slipstream.data.text_tables.KEPT_BYTES", 1000)
-    monkeypatch.setattr("slipstream.data.text_tables._BLOCK_BYTES", 2000)
+    monkeypatch.setattr("slipstream.data.streams.text_tables.KEPT_BYTES", 1000)
+    monkeypatch.setattr("slipstream.data.streams.text_tables._BLOCK_BYTES", 2000)
     path = tmp_path / "t.csv"
     table().to_pandas().to_csv(path, index=False)
     assert ids(read(path)).tolist() == list(range(ROWS))
     (kept,) = (tmp_path / "cache" / "slipstream" / "tables").iterdir()
-    monkeypatch.setattr("slipstream.data.text_tables._blocks", None)  # not parsed again
+    monkeypatch.setattr("slipstream.data.streams.text_tables._blocks", None)  # not parsed again
     assert ids(read(path)).tolist() == list(range(ROWS))
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -285,7 +285,7 @@ def test_what_lies_before_is_not_read(parquet, monkeypatch):
         return table_of(self, part, names)
 
     monkeypatch.setattr(type(stream._reading.files[0]), "_table", spy)
-    monkeypatch.setattr("slipstream.data.pieces.WINDOW_BYTES", 1)  # a window a row group
+    monkeypatch.setattr("slipstream.data.streams.pieces.WINDOW_BYTES", 1)  # a window a row group
     assert len(list(stream.batches(0, 0, skip=95))) == 5
     assert len(read_parts) == 1
 

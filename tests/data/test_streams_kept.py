@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from slipstream.data import code, kept, read
+from slipstream.data import read
+from slipstream.data.streams import code, kept
 
 ROWS = 500
 

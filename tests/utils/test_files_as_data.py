@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from slipstream import layers, models, preprocessing, utils
-from slipstream.data import resample
+from slipstream.data.folders import resample
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slipstream.cli.problem import Problem
-from slipstream.data.parting import by_class
+from slipstream.data.parts.parting import by_class
 
 
 class Split(NamedTuple):

@@ -1,14 +1,14 @@
 """Data: from files and frames to batches, and what may be wrong with them."""
 
-from slipstream.data.balance import Balanced, balance, balanced, class_weights
-from slipstream.data.folds import Fold, folds
-from slipstream.data.leaks import Leaks
-from slipstream.data.lengths import Buckets, bucket
-from slipstream.data.pack import Packed, pack, segment_mask
-from slipstream.data.quality import Finding, Quality, check
-from slipstream.data.reading import read
-from slipstream.data.split import Part, Parts, split
-from slipstream.data.stream import Stream
+from slipstream.data.parts.balance import Balanced, balance, balanced, class_weights
+from slipstream.data.parts.folds import Fold, folds
+from slipstream.data.parts.leaks import Leaks
+from slipstream.data.parts.split import Part, Parts, split
+from slipstream.data.quality.check import Finding, Quality, check
+from slipstream.data.sequences.bucket import Buckets, bucket
+from slipstream.data.sequences.pack import Packed, pack, segment_mask
+from slipstream.data.streams.reading import read
+from slipstream.data.streams.stream import Stream
 
 __all__ = [
     "Balanced",

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from slipstream.core import config
-from slipstream.data.columns import from_arrow
+from slipstream.data.streams.columns import from_arrow
 
 
 def to_array(value: Any, what: str) -> Any:

@@ -13,9 +13,9 @@ import numpy as np
 
 from slipstream.core import config
 from slipstream.data.arrays import is_leaf, length, to_arrays
-from slipstream.data.examples import is_map_style
-from slipstream.data.reading import read
-from slipstream.data.stream import Stream
+from slipstream.data.streams.examples import is_map_style
+from slipstream.data.streams.reading import read
+from slipstream.data.streams.stream import Stream
 
 Batch = tuple[Any, Any, Any]  # x, y and sample_weight; the last two may be None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slipstream.data.sounds import fitted, read_wav
+from slipstream.data.folders.sounds import fitted, read_wav
 from slipstream.datasets.base import Dataset, Entry, cache_folder
 
 SYSTEM = Path("/usr/share/asterisk/sounds")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from slipstream.data.arrays import to_arrays
-from slipstream.data.folds import folds
-from slipstream.data.split import Part
+from slipstream.data.parts.folds import folds
+from slipstream.data.parts.split import Part
 from slipstream.models.feature_space import FeatureSpace
 from slipstream.models.fold_training import FoldTrainer
 

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from slipstream.data.arrays import to_arrays
-from slipstream.data.folds import fold_of_rows
-from slipstream.data.rows import count_rows, pick
-from slipstream.data.split import Part, strata_of
+from slipstream.data.parts.folds import fold_of_rows
+from slipstream.data.parts.rows import count_rows, pick
+from slipstream.data.parts.split import Part, strata_of
 from slipstream.layers.input import Input
 from slipstream.layers.merging import Average
 from slipstream.models.fold_training import FoldTrainer

@@ -13,7 +13,7 @@ from slipstream.core.symbol import SymbolicTensor, is_symbolic, symbols_in
 from slipstream.data.batch_tuples import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from slipstream.data.pydataset import PyDataset
 from slipstream.data.sources import is_batches
-from slipstream.data.stream import Stream
+from slipstream.data.streams.stream import Stream
 from slipstream.models.graph import Graph
 from slipstream.models.inputs import arrange
 

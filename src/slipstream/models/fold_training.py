@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from slipstream.core import names
-from slipstream.data.rows import pick
-from slipstream.data.split import Part
+from slipstream.data.parts.rows import pick
+from slipstream.data.parts.split import Part
 from slipstream.models.model import Model
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.data import resample
-from slipstream.data.images import array_to_img, img_to_array, load_img, save_img
+from slipstream.data.folders import resample
+from slipstream.data.folders.images import array_to_img, img_to_array, load_img, save_img
 
 __all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
 
@@ -24,7 +24,7 @@ def smart_resize(
     Args:
         x: ``(…, height, width, channels)``, or channels first.
         size: ``(height, width)``.
-        interpolation: see `slipstream.data.resample.INTERPOLATIONS`.
+        interpolation: see `slipstream.data.folders.resample.INTERPOLATIONS`.
         data_format: where the channels are.
     """
     pictures = np.asarray(x)

@@ -6,8 +6,8 @@ import time
 from typing import Any
 
 from slipstream.core import config
+from slipstream.data.parts.split import split_off
 from slipstream.data.sources import ArraySource, BatchSource, make_source
-from slipstream.data.split import split_off
 from slipstream.speed import ceilings
 from slipstream.speed.split import MEASURE_AFTER, sentence
 from slipstream.training.callbacks.base import Callback, CallbackList

@@ -18,17 +18,17 @@ from slipstream.core.registry import serialize as serialize_keras_object
 from slipstream.data.dataset import Dataset
 from slipstream.data.download import get_file
 from slipstream.data.elements import split_dataset
-from slipstream.data.images import (
+from slipstream.data.folders.images import (
     array_to_img,
     image_dataset_from_directory,
     img_to_array,
     load_img,
     save_img,
 )
+from slipstream.data.folders.sounds import audio_dataset_from_directory
+from slipstream.data.folders.texts import text_dataset_from_directory
 from slipstream.data.pydataset import PyDataset
-from slipstream.data.sounds import audio_dataset_from_directory
-from slipstream.data.texts import text_dataset_from_directory
-from slipstream.data.windows import timeseries_dataset_from_array
+from slipstream.data.sequences.windows import timeseries_dataset_from_array
 from slipstream.models.feature_space import FeatureSpace
 from slipstream.utils import bounding_boxes, legacy
 from slipstream.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slipstream.data.columns import Columns, arrow, from_arrow, kind_of
+from slipstream.data.streams.columns import Columns, arrow, from_arrow, kind_of
 
 PART_ROWS = 65_536  # of tables that have no parts of their own
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.data.quality_rows import first_alike
-from slipstream.data.quality_tables import Reader, Table
-from slipstream.data.quality_target import Target, read_target, tells_all
+from slipstream.data.quality.rows import first_alike
+from slipstream.data.quality.tables import Reader, Table
+from slipstream.data.quality.target import Target, read_target, tells_all
 
 FAR_APART = 1000.0  # ratio of deviations from which on scales differ wildly
 LARGE = 30.0  # a usual magnitude of inputs that slows training down

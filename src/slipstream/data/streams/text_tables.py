@@ -14,8 +14,8 @@ from typing import Any
 
 from slipstream.core import config
 from slipstream.core.files import atomic
-from slipstream.data.columns import arrow
-from slipstream.data.table_files import ArrowTable, TableFile, TableInMemory
+from slipstream.data.streams.columns import arrow
+from slipstream.data.streams.table_files import ArrowTable, TableFile, TableInMemory
 
 KEPT_BYTES = 256 * 2**20  # a parsed table beyond this goes to a file in the cache
 _BLOCK_BYTES = 8 * 2**20

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slipstream.data.dataset import stack
-from slipstream.data.files import from_directory
+from slipstream.data.folders.files import from_directory
 
 
 def read_wav(path: Any) -> tuple[np.ndarray, int]:

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from slipstream.data.arrays import to_arrays
-from slipstream.data.planned import Planned
-from slipstream.data.quality_target import Target, read_target
-from slipstream.data.rows import count_rows, pick
-from slipstream.data.split import checked
-from slipstream.data.stream import Options
+from slipstream.data.parts.rows import count_rows, pick
+from slipstream.data.parts.split import checked
+from slipstream.data.quality.target import Target, read_target
+from slipstream.data.sequences.planned import Planned
+from slipstream.data.streams.stream import Options
 
 
 class _Weighed(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slipstream.data.columns import Columns
+from slipstream.data.streams.columns import Columns
 
 PART_BYTES = 4 * 2**20
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.data.stream import Options, Stream
+from slipstream.data.streams.stream import Options, Stream
 
 
 class Planned(Stream):

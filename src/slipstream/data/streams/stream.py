@@ -175,7 +175,7 @@ class Stream(Dataset):
             ValueError: if the data are no files, rows differ in shape, or the code of `transform`
                 cannot be seen.
         """
-        from slipstream.data.kept import kept
+        from slipstream.data.streams.kept import kept
 
         return kept(self, folder)
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from slipstream.data.ahead import Workers
-from slipstream.data.code import content_of
-from slipstream.data.columns import Columns
-from slipstream.data.pieces import Piece, Window, rows_in, share_of, split_up, windows_of
-from slipstream.data.stream import Failure, Made, Options, Stream, rows_of, transformed, why
+from slipstream.data.streams.ahead import Workers
+from slipstream.data.streams.code import content_of
+from slipstream.data.streams.columns import Columns
+from slipstream.data.streams.pieces import Piece, Window, rows_in, share_of, split_up, windows_of
+from slipstream.data.streams.stream import Failure, Made, Options, Stream, rows_of, transformed, why
 
 
 class PartedFile(Protocol):

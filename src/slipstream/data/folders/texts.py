@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipstream.data.files import from_directory
+from slipstream.data.folders.files import from_directory
 
 
 def text_dataset_from_directory(

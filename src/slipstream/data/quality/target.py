@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.data.quality_tables import Reader, Table
+from slipstream.data.quality.tables import Reader, Table
 
 FEW = 20  # distinct whole numbers that are taken for classes
 SAMPLE_ROWS = 512

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from slipstream.data.ahead import Workers
-from slipstream.data.code import code_of, content_of
-from slipstream.data.stream import Failure, Made, Options, Stream, transformed, why
+from slipstream.data.streams.ahead import Workers
+from slipstream.data.streams.code import code_of, content_of
+from slipstream.data.streams.stream import Failure, Made, Options, Stream, transformed, why
 
 
 class Examples(Protocol):

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slipstream.data.parting import by_group, by_time
-from slipstream.data.rows import named_column
-from slipstream.data.split import Part, checked, grouping, strata_of
+from slipstream.data.parts.parting import by_group, by_time
+from slipstream.data.parts.rows import named_column
+from slipstream.data.parts.split import Part, checked, grouping, strata_of
 
 
 class Fold(NamedTuple):

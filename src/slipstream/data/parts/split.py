@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from slipstream.data.arrays import length
-from slipstream.data.leaks import Leaks, find_leaks, kinds
-from slipstream.data.parting import by_class, by_group, by_time
-from slipstream.data.quality_rows import joined
-from slipstream.data.quality_target import read_target
-from slipstream.data.rows import count_rows, named_column, pick, same_rows
+from slipstream.data.parts.leaks import Leaks, find_leaks, kinds
+from slipstream.data.parts.parting import by_class, by_group, by_time
+from slipstream.data.parts.rows import count_rows, named_column, pick, same_rows
+from slipstream.data.quality.rows import joined
+from slipstream.data.quality.target import read_target
 from slipstream.data.sources import Batch, is_batches
 
 TENTHS = 10  # strata of values that are to be spread evenly

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from slipstream.core.symbol import symbols_in
-from slipstream.data.ragged import Ragged, read_leaves
+from slipstream.data.sequences.ragged import Ragged, read_leaves
 
 
 class Packed(NamedTuple):

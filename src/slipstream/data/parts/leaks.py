@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.data.alike import WIDE, Near, near_pairs
-from slipstream.data.alike_texts import alike_texts, are_texts
-from slipstream.data.quality_rows import first_alike, joined
-from slipstream.data.quality_tables import Reader, Table
-from slipstream.data.rows import plain_columns
+from slipstream.data.parts.alike import WIDE, Near, near_pairs
+from slipstream.data.parts.alike_texts import alike_texts, are_texts
+from slipstream.data.parts.rows import plain_columns
+from slipstream.data.quality.rows import first_alike, joined
+from slipstream.data.quality.tables import Reader, Table
 
 SHOWN = 5  # rows named in a printed report
 

@@ -9,20 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from slipstream.data import examples, images
-from slipstream.data.array_files import ArraysInMemory, HDF5File, NumPyFile
-from slipstream.data.columns import arrow, make_shape
-from slipstream.data.stream import Failure, Options, Stream, unreadable, why
-from slipstream.data.stream_pieces import PieceStream, Reading
-from slipstream.data.stream_rows import RowStream
-from slipstream.data.table_files import (
+from slipstream.data.folders import images
+from slipstream.data.streams import examples
+from slipstream.data.streams.array_files import ArraysInMemory, HDF5File, NumPyFile
+from slipstream.data.streams.columns import arrow, make_shape
+from slipstream.data.streams.examples_stream import RowStream
+from slipstream.data.streams.parted import PieceStream, Reading
+from slipstream.data.streams.stream import Failure, Options, Stream, unreadable, why
+from slipstream.data.streams.table_files import (
     FragmentTable,
     HuggingFaceTable,
     ParquetTable,
     TableInMemory,
     open_arrow,
 )
-from slipstream.data.text_tables import parsed
+from slipstream.data.streams.text_tables import parsed
 
 # How a file is opened, by the ending of its name.
 _OPENERS: dict[tuple[str, ...], Callable[[str], Any]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from slipstream.core.random import draw_seed
 from slipstream.data.dataset import IndexedDataset, stack
-from slipstream.data.folder import (
+from slipstream.data.folders.folder import (
     Listing,
     check_labels,
     check_split,

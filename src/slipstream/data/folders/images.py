@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from slipstream.core import config
-from slipstream.data.files import from_directory
-from slipstream.data.resample import INTERPOLATIONS, resize, smart_resize
+from slipstream.data.folders.files import from_directory
+from slipstream.data.folders.resample import INTERPOLATIONS, resize, smart_resize
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}

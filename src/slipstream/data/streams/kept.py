@@ -16,11 +16,11 @@ import numpy as np
 
 from slipstream.core import config
 from slipstream.core.files import atomic
-from slipstream.data.code import code_of
-from slipstream.data.columns import Columns, arrow
-from slipstream.data.stream import Stream, rows_of
-from slipstream.data.stream_pieces import PieceStream, Reading
-from slipstream.data.table_files import ArrowTable
+from slipstream.data.streams.code import code_of
+from slipstream.data.streams.columns import Columns, arrow
+from slipstream.data.streams.parted import PieceStream, Reading
+from slipstream.data.streams.stream import Stream, rows_of
+from slipstream.data.streams.table_files import ArrowTable
 
 PART_BYTES = 4 * 2**20
 _FORMAT = 1

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.data import images, sounds
 from slipstream.data.dataset import stack
-from slipstream.data.folder import list_files
-from slipstream.data.resample import resize
+from slipstream.data.folders import images, sounds
+from slipstream.data.folders.folder import list_files
+from slipstream.data.folders.resample import resize
 
 TEXTS = (".txt",)
 SOUNDS = (".wav", ".flac")

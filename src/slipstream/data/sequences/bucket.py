@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from slipstream.data.planned import Planned
-from slipstream.data.ragged import Padded, Plain, Ragged, read_leaves
-from slipstream.data.stream import Options
+from slipstream.data.sequences.planned import Planned
+from slipstream.data.sequences.ragged import Padded, Plain, Ragged, read_leaves
+from slipstream.data.streams.stream import Options
 
 MOST = 2048  # different lengths looked at when boundaries are chosen
 

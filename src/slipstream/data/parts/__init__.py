@@ -1,0 +1,1 @@
+"""Data in parts: splits, folds, leaks between them, balance within them."""

@@ -1,0 +1,1 @@
+"""Sequences of unequal length: buckets, packing, windows."""
