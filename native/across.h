@@ -67,16 +67,25 @@ inline void across(const float* a, int64_t step, int64_t rows, const Panel& pane
     run(Vector<4>{}, One{});
 }
 
-// Lays rows [0, depth) of a matrix with `step` numbers a row into one panel, zeros to its width.
+// A row of a panel, zeros to its width.
 template <class T>
-void pack_panel(const T* from, int64_t step, int64_t depth, const Panel& panel, float* to) {
-  for (int64_t k = 0; k < depth; ++k, to += panel.width) {
-    const T* const row = from + k * step + panel.first;
-    int64_t j = 0;
-    for (; j + 4 <= panel.count; j += 4) store(to + j, load<Vector<4>>(row + j));
-    for (; j < panel.count; ++j) to[j] = to_float(row[j]);
-    for (; j < panel.width; ++j) to[j] = 0.0f;
-  }
+SLIPSTREAM_INLINE void pack_row(const T* row, const Panel& panel, float* to) {
+  int64_t j = 0;
+  for (; j + kLanes <= panel.count; j += kLanes) store(to + j, load<Wide>(row + j));
+  for (; j + 4 <= panel.count; j += 4) store(to + j, load<Vector<4>>(row + j));
+  for (; j < panel.count; ++j) to[j] = to_float(row[j]);
+  for (; j < panel.width; ++j) to[j] = 0.0f;
+}
+
+// Lays rows [0, depth) of a matrix with `step` numbers a row into panels [begin, end), which begin
+// at `to`. Row after row, as they lie in memory.
+template <class T>
+void pack_panels(const T* from, int64_t step, int64_t depth, const Panel* begin, const Panel* end,
+                 float* to) {
+  for (int64_t k = 0; k < depth; ++k, from += step)
+    for (const Panel* panel = begin; panel != end; ++panel)
+      pack_row(from + panel->first, *panel,
+               to + (panel->packed - begin->packed) * depth + k * panel->width);
 }
 
 }  // namespace slipstream

@@ -66,8 +66,8 @@ struct Packed {
 template <class T>
 void pack_rows(const T* from, int64_t step, int64_t rows, int64_t columns, Packed& to) {
   to.shape(rows, columns);
-  for (const Panel& panel : to.panels)
-    pack_panel(from, step, rows, panel, to.numbers + panel.packed * rows);
+  const Panel* const panels = to.panels.data();
+  pack_panels(from, step, rows, panels, panels + to.panels.size(), to.numbers);
 }
 
 // The same, transposed: its columns are the rows.

@@ -20,7 +20,9 @@ struct Split {
   Split(int64_t rows, int64_t inputs, int64_t panels, int64_t threads) {
     // Few results of many rows are summed in parts; how many depends on the shape alone.
     const int64_t tiles = (inputs + 11) / 12 * panels;
-    parts = tiles < 64 ? std::clamp<int64_t>(rows / 1024, 1, 16) : 1;
+    parts = tiles < 64    ? std::clamp<int64_t>(rows / 1024, 1, 16)
+            : tiles < 512 ? std::clamp<int64_t>(rows / 2048, 1, 4)
+                          : 1;
     panel_groups = (panels + kTogether - 1) / kTogether;
     const int64_t width = 2 * kLanes * std::min(panels, kTogether);
     const int64_t worth = std::max<int64_t>(1, rows / parts * inputs * width / kLeast);
@@ -61,9 +63,8 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
       const int64_t base = panels[first_panel].packed;
       const int64_t wide = panels[last_panel - 1].packed + panels[last_panel - 1].width - base;
       float* const packed = packing.get(depth * wide);
-      for (int64_t p = first_panel; p < last_panel; ++p)
-        pack_panel(dy + n * outputs, outputs, depth, panels[p],
-                   packed + (panels[p].packed - base) * depth);
+      pack_panels(dy + n * outputs, outputs, depth, panels.data() + first_panel,
+                  panels.data() + last_panel, packed);
       const float* source;
       int64_t step = inputs;
       if constexpr (exact) {

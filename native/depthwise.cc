@@ -57,10 +57,16 @@ int64_t whole(int64_t row) {
   return divide_up(row, kSize<V>) * kSize<V>;
 }
 
+// Numbers from here to what the next line will want. Vectors of one channel lie far apart, so that
+// the processor does not see by itself what comes next.
+struct Ahead {
+  int64_t source = 0, target = 0;
+};
+
 template <class V, int COUNT, class T, class R>
 SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
                                       const std::vector<Tap>& taps, const float* weights,
-                                      R* target, int64_t target_step) {
+                                      R* target, int64_t target_step, const Ahead& ahead) {
   V sums[COUNT];
   for (int p = 0; p < COUNT; ++p) sums[p] = V{};
   for (const Tap& tap : taps) {
@@ -68,7 +74,49 @@ SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
     const T* const at = source + tap.offset;
     for (int p = 0; p < COUNT; ++p) sums[p] += load<V>(at + p * source_step) * weight;
   }
-  for (int p = 0; p < COUNT; ++p) store(target + p * target_step, sums[p]);
+  for (int p = 0; p < COUNT; ++p) {
+    store(target + p * target_step, sums[p]);
+    if (ahead.source == 0) continue;
+    __builtin_prefetch(source + taps.back().offset + ahead.source + p * source_step);
+    __builtin_prefetch(target + ahead.target + p * target_step, 1);
+  }
+}
+
+// The same where taps are runs of RUN neighbouring positions: each number is loaded once for all
+// taps of a run that want it.
+template <class V, int COUNT, int RUN, class T, class R>
+SLIPSTREAM_INLINE void correlate_runs(const T* source, int64_t source_step,
+                                      const std::vector<Tap>& taps, bool rising,
+                                      const float* weights, R* target, int64_t target_step,
+                                      const Ahead& ahead) {
+  V sums[COUNT];
+  for (int p = 0; p < COUNT; ++p) sums[p] = V{};
+  const T* at = nullptr;
+  for (size_t t = 0; t < taps.size(); t += RUN) {
+    V weight[RUN];
+    for (int k = 0; k < RUN; ++k)
+      weight[k] = load<V>(weights + taps[rising ? t + k : t + RUN - 1 - k].index * kSize<V>);
+    at = source + taps[rising ? t : t + RUN - 1].offset;
+    for (int j = 0; j < COUNT + RUN - 1; ++j) {
+      const V value = load<V>(at + j * source_step);
+      for (int k = 0; k < RUN; ++k)
+        if (j - k >= 0 && j - k < COUNT) sums[j - k] += value * weight[k];
+    }
+  }
+  for (int p = 0; p < COUNT; ++p) {
+    store(target + p * target_step, sums[p]);
+    __builtin_prefetch(at + ahead.source + p * source_step);
+    __builtin_prefetch(target + ahead.target + p * target_step, 1);
+  }
+}
+
+// Whether taps are runs of `length` neighbours: 1 for rising ones, -1 for falling ones, else 0.
+inline int runs_of(int64_t length, const std::vector<Tap>& taps, int64_t step) {
+  if (taps.size() % length || taps.size() < 2) return 0;
+  const int sign = taps[1].offset > taps[0].offset ? 1 : -1;
+  for (size_t t = 1; t < taps.size(); ++t)
+    if (t % length && taps[t].offset - taps[t - 1].offset != sign * step) return 0;
+  return sign;
 }
 
 // Sums over taps for `count` positions of `row` numbers; `depth` vectors of weights for each of
@@ -76,16 +124,29 @@ SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
 template <class V, class T, class R>
 void correlate(const T* source, int64_t source_step, const std::vector<Tap>& taps,
                const float* weights, int64_t depth, int64_t row, R* target, int64_t target_step,
-               int64_t count) {
+               int64_t count, const Ahead& ahead = {}) {
   const auto tiles = [&](auto size, int64_t p) {
     for (int64_t i = 0; i * kSize<V> < row; ++i) {
       const int64_t c = vector_at<V>(i, row);
       correlate_tile<V, decltype(size)::value>(source + p * source_step + c, source_step, taps,
                                                weights + i * depth * kSize<V>,
-                                               target + p * target_step + c, target_step);
+                                               target + p * target_step + c, target_step, ahead);
     }
   };
   int64_t p = 0;
+  const auto runs = [&](auto length) {
+    constexpr int run = decltype(length)::value;
+    const int sign = count < 8 ? 0 : runs_of(run, taps, source_step);
+    for (; sign && p + 8 <= count; p += 8)
+      for (int64_t i = 0; i * kSize<V> < row; ++i) {
+        const int64_t c = vector_at<V>(i, row);
+        correlate_runs<V, 8, run>(source + p * source_step + c, source_step, taps, sign > 0,
+                                  weights + i * depth * kSize<V>, target + p * target_step + c,
+                                  target_step, ahead);
+      }
+  };
+  runs(Count<3>{});
+  runs(Count<5>{});
   for (; p + 8 <= count; p += 8) tiles(Count<8>{}, p);
   for (; p + 4 <= count; p += 4) tiles(Count<4>{}, p);
   for (; p + 2 <= count; p += 2) tiles(Count<2>{}, p);
@@ -260,6 +321,7 @@ void run_plain(Threads& threads, const Depthwise& d, bool backward, const T* sou
   const int64_t all = d.windows.batch * stretches, depth = d.taps();
   const int64_t work = d.windows.batch * volume(plan.target) * channels * depth;
   const int64_t parts = parts_of(all, work, 4 * thread_count(threads));
+  const Ahead ahead = {plan.source[2] * channels, plan.target[2] * channels};
   with_vectors(channels, [&](auto width) {
     using V = decltype(width);
     static thread_local Scratch packing;
@@ -270,7 +332,7 @@ void run_plain(Threads& threads, const Depthwise& d, bool backward, const T* sou
                       const T* const from = source + s.image * volume(plan.source) * channels;
                       T* const to = target + s.image * volume(plan.target) * channels + s.target;
                       correlate<V>(from, s.source_step, s.taps, weights, depth, channels, to,
-                                   s.target_step, s.count);
+                                   s.target_step, s.count, ahead);
                     });
     });
   });

@@ -63,20 +63,18 @@ def _cache_hits() -> list[int]:
 def compiler_options(flops: float, steps: int) -> dict[str, Any]:
     """Options for a program that runs `steps` steps of `flops` each, in all.
 
-    A light compile takes half the time of a full one. Short steps, which are made of many small
-    operations, get up to half slower by it; long ones, which are made of products and of our
-    kernels, by a few per cent. The choice depends on the plan, not on measurements, so equal
-    scripts use equal programs.
+    A light compile of a small program takes half the time of a full one and gives code up to a
+    half slower: right for programs that run for less than the difference. Programs of long steps
+    have many operations, of which a light compile takes longer. The choice depends on the plan,
+    not on measurements, so equal scripts use equal programs.
     """
-    limit = LIGHT_LONG_SECONDS if forecast(flops, 1) > LONG_STEP else LIGHT_SECONDS
-    if jax.default_backend() == "cpu" and forecast(flops, steps) < limit:
+    short = forecast(flops, 1) < LONG_STEP and forecast(flops, steps) < LIGHT_SECONDS
+    if short and jax.default_backend() == "cpu":
         return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
     return {}
 
 
-# A run that is shorter is done before a full compile has paid for itself.
-LIGHT_SECONDS, LIGHT_LONG_SECONDS = 0.5, 30.0
-LONG_STEP = 1e-2  # seconds
+LIGHT_SECONDS, LONG_STEP = 0.5, 1e-2  # of a run, and of a step
 
 
 def forecast(flops: float, runs: int) -> float:
