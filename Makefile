@@ -42,5 +42,5 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.bench: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet tensorflow-cpu
+	$(BIN)/python -m pip install --quiet tensorflow-cpu flax optax
 	touch $@

@@ -107,12 +107,12 @@ def main() -> None:
     if not chosen.only or "layers" in chosen.only:
         of_layers(max(chosen.rounds, 7), chosen.layers or [])
     if not chosen.only or "models" in chosen.only:
-        found = models(chosen.rounds, chosen.cases, chosen.systems, chosen.together)
         file = chosen.write or (None if chosen.cases else MODELS)
-        if file:
-            above = f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}"
-            keep_models(above, found, file)
-            print(f"Written to {file.name}.")
+        above = f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}"
+        for found in models(chosen.rounds, chosen.cases, chosen.systems, chosen.together):
+            if file:  # after each network, so that nothing measured is lost
+                keep_models(above, found, file)
+                print(f"Written to {file.name}.")
     if not chosen.only or "scaling" in chosen.only:
         keep_scaling(heading("Scaling"), chosen.rounds, scaling(chosen.rounds), SCALING)
         print(f"Written to {SCALING.name}.")

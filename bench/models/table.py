@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -30,8 +32,10 @@ def models(
     names: list[str] | None = None,
     only: list[str] | None = None,
     together: bool = False,
-) -> list[Found]:
-    """Measure whole models; each case's table is printed as soon as it is there.
+) -> Iterator[list[Found]]:
+    """Measure whole models, case by case; what there is so far, after each.
+
+    Each case's table is printed as soon as it is there. A case whose systems die is left out.
 
     Args:
         rounds: measurements of each system.
@@ -45,13 +49,17 @@ def models(
     if together:
         with ThreadPoolExecutor(len(contests)) as pool:
             list(pool.map(Contest.prepare, contests))
-    found = []
+    found: list[Found] = []
     for contest in contests:
-        if not together:
-            contest.prepare()
-        found.append(contest.measure(rounds))
+        try:
+            if not together:
+                contest.prepare()
+            found.append(contest.measure(rounds))
+        except (RuntimeError, BrokenPipeError) as error:
+            print(f"{contest.name}: {error}", file=sys.stderr)
+            continue
         print(of_case(found[-1]), flush=True)
-    return found
+        yield found
 
 
 def markdown(found: list[Found]) -> str:
