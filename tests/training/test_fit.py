@@ -435,6 +435,7 @@ def test_light_and_full_compiles_are_chosen_by_the_plan():
     assert light(1e5, 3200) and not light(1e5, 100_000)
     assert light(1e8, 200) and not light(1e8, 400)
     assert not light(1e9, 1)  # a long step
+    assert engine.compiler_options(1e8, 400, light=True)  # no second compile for a little more
 
 
 def test_verbose_prints_a_line_an_epoch_and_silence_is_silent(data, capsys):

@@ -60,15 +60,21 @@ def _cache_hits() -> list[int]:
     return hits
 
 
-def compiler_options(flops: float, steps: int) -> dict[str, Any]:
+def compiler_options(flops: float, steps: int, light: bool = False) -> dict[str, Any]:
     """Options for a program that runs `steps` steps of `flops` each, in all.
 
     A light compile of a small program takes half the time of a full one and gives code up to a
     half slower: right for programs that run for less than the difference. Programs of long steps
     have many operations, of which a light compile takes longer. The choice depends on the plan,
     not on measurements, so equal scripts use equal programs.
+
+    Args:
+        flops: operations of a step.
+        steps: all that are planned so far.
+        light: whether the program was compiled lightly before; it stays so for twice as long.
     """
-    short = forecast(flops, 1) < LONG_STEP and forecast(flops, steps) < LIGHT_SECONDS
+    limit = LIGHT_SECONDS * (1 + light)
+    short = forecast(flops, 1) < LONG_STEP and forecast(flops, steps) < limit
     if short and jax.default_backend() == "cpu":
         return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
     return {}

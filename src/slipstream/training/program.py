@@ -46,6 +46,7 @@ class LoopProgram:
         self._costs: dict[Any, Cost] = {}
         self._store = store
         self._steps = 0
+        self._light = False  # how the last program was compiled
 
     def __call__(
         self,
@@ -88,7 +89,9 @@ class LoopProgram:
         self._steps += steps
 
     def _options(self, step_cost: Cost) -> dict[str, Any]:
-        return engine.compiler_options(step_cost.flops, self._steps)
+        options = engine.compiler_options(step_cost.flops, self._steps, self._light)
+        self._light = bool(options)
+        return options
 
     def cost(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
         """Cost of one step on batches of `width` rows of `data`."""
