@@ -1,0 +1,1 @@
+"""The compiled kernels, one library for each set of vector instructions; made on installation."""
