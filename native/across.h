@@ -10,19 +10,32 @@
 
 namespace slipstream {
 
+// A function of its own, so that the compiler keeps all sums and columns in registers.
+template <class V, int VECTORS, int ROWS>
+__attribute__((noinline)) void across_sums(const float* a, int64_t step, const float* b,
+                                           int64_t b_step, int64_t depth,
+                                           V (&results)[ROWS][VECTORS]) {
+  V sums[ROWS][VECTORS];
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
+  for (int64_t k = 0; k < depth; ++k, a += step, b += b_step) {
+    V column[VECTORS];
+    for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * kSize<V>);
+    __builtin_prefetch(a + 16 * step);
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v) sums[r][v] += a[r] * column[v];
+  }
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < VECTORS; ++v) results[r][v] = sums[r][v];
+}
+
 template <class V, int VECTORS, int ROWS>
 SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t b_step,
                                    int64_t depth, float* to, int64_t to_step, int64_t count,
                                    bool fresh) {
   constexpr int lanes = kSize<V>;
-  V sums[ROWS][VECTORS] = {};
-  for (int64_t k = 0; k < depth; ++k, a += step, b += b_step) {
-    V column[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * lanes);
-    __builtin_prefetch(a + 16 * step);
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v) sums[r][v] += a[r] * column[v];
-  }
+  V sums[ROWS][VECTORS];
+  across_sums<V, VECTORS, ROWS>(a, step, b, b_step, depth, sums);
   const bool whole = count == VECTORS * lanes;
   for (int r = 0; r < ROWS; ++r, to += to_step)
     for (int v = 0; v < VECTORS; ++v) {

@@ -8,242 +8,21 @@
 // product too, one for each phase of the stride, with the kernel's taps in reverse.
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <vector>
 
-#include "handler.h"
-#include "tile.h"
+#include "frames.h"
 #include "winograd.h"
 
 namespace slipstream {
 namespace {
 
-constexpr int kAxes = 3;
-using Sizes = std::array<int64_t, kAxes>;
-
-struct Tap {
-  int64_t offset;  // from the window's first position
-  int64_t index;   // in the kernel
-};
-
-// What a product does along one axis: result j, kept at target_first + j * target_step, sees the
-// source at first + j * step + each tap's offset.
-struct Axis {
-  int64_t source;
-  int64_t target;
-  int64_t count;
-  int64_t step;
-  int64_t first;
-  int64_t target_first;
-  int64_t target_step;
-  std::vector<Tap> taps;
-
-  int64_t reach() const { return taps.empty() ? 0 : taps.back().offset + 1; }
-  int64_t extent(int64_t results) const { return (results - 1) * step + reach(); }
-  bool inside() const { return first >= 0 && first + extent(count) <= source; }
-};
-using Axes = std::array<Axis, kAxes>;
-
-struct Convolution {
-  int64_t batch, channels, filters, groups;
-  Sizes in, out, window, stride, dilation, low;
-
-  int64_t group_channels() const { return channels / groups; }
-  int64_t group_filters() const { return filters / groups; }
-  int64_t in_size() const { return in[0] * in[1] * in[2]; }
-  int64_t out_size() const { return out[0] * out[1] * out[2]; }
-};
-
-Convolution describe(const Array& x, const Array& kernel, const Array& y, Numbers stride,
-                     Numbers dilation, Numbers low, int64_t groups) {
-  const auto xs = x.dimensions(), ks = kernel.dimensions(), ys = y.dimensions();
-  Convolution c{xs[0], xs[4], ks[4], groups, {}, {}, {}, {}, {}, {}};
-  for (int a = 0; a < kAxes; ++a) {
-    c.in[a] = xs[1 + a];
-    c.out[a] = ys[1 + a];
-    c.window[a] = ks[a];
-    c.stride[a] = stride[a];
-    c.dilation[a] = dilation[a];
-    c.low[a] = low[a];
-  }
-  return c;
-}
-
-Axes forward_axes(const Convolution& c) {
-  Axes axes;
-  for (int a = 0; a < kAxes; ++a) {
-    axes[a] = {c.in[a], c.out[a], c.out[a], c.stride[a], -c.low[a], 0, 1, {}};
-    for (int64_t k = 0; k < c.window[a]; ++k) axes[a].taps.push_back({k * c.dilation[a], k});
-  }
-  return axes;
-}
-
-// Input positions i with (i + low) % stride == phase take taps k with k * dilation % stride ==
-// phase: each meets the output at (i + low - k * dilation) / stride.
-Axis backward_axis(const Convolution& c, int a, int64_t phase) {
-  const int64_t stride = c.stride[a];
-  const int64_t begin = ((phase - c.low[a]) % stride + stride) % stride;
-  const int64_t count = begin < c.in[a] ? (c.in[a] - begin + stride - 1) / stride : 0;
-  Axis axis{c.out[a], c.in[a], count, 1, 0, begin, stride, {}};
-  int64_t furthest = 0;
-  for (int64_t k = c.window[a] - 1; k >= 0; --k) {
-    const int64_t distance = k * c.dilation[a] - phase;
-    if (distance % stride != 0) continue;
-    if (axis.taps.empty()) furthest = distance / stride;
-    axis.taps.push_back({furthest - distance / stride, k});
-  }
-  axis.first = (begin + c.low[a] - phase) / stride - furthest;
-  return axis;
-}
-
-// The blocks a product is worked through in: some images whole, or some lines of one image.
-struct Blocks {
-  int64_t images, lines;             // in a block
-  int64_t image_blocks, line_blocks; // so many of them
-  int64_t planes;
-
-  Blocks(int64_t batch, const Axes& axes, int64_t channels, int64_t threads)
-      : planes(axes[0].count) {
-    constexpr int64_t enough = 144;           // rows for which a panel is worth loading
-    constexpr int64_t most = 96 * 1024;       // floats of a frame, to stay in the second cache
-    const int64_t pixels = axes[1].count * axes[2].count;
-    const int64_t line = axes[0].reach() * axes[1].step * axes[2].extent(axes[2].count) * channels;
-    images = std::max<int64_t>(1, std::min(enough / std::max<int64_t>(pixels, 1),
-                                           batch * planes / (2 * threads)));
-    if (planes > 1) images = 1;
-    lines = axes[1].count;
-    if (images == 1) {
-      lines = std::min(lines, std::max<int64_t>(most / std::max<int64_t>(line, 1), 1));
-      const int64_t wanted = (2 * threads + batch * planes - 1) / (batch * planes);
-      lines = std::min(lines, (axes[1].count + wanted - 1) / wanted);
-      const int64_t least = (24 + axes[2].count - 1) / axes[2].count;
-      lines = std::min(axes[1].count, std::max(lines, least));
-    }
-    image_blocks = (batch + images - 1) / images;
-    line_blocks = (axes[1].count + lines - 1) / lines;
-  }
-  int64_t count() const { return image_blocks * planes * line_blocks; }
-};
-
-struct Block {
-  int64_t image, images, plane, line, lines;
-};
-
-Block block_at(const Blocks& blocks, int64_t index, int64_t batch, const Axes& axes) {
-  const int64_t line = index % blocks.line_blocks * blocks.lines;
-  index /= blocks.line_blocks;
-  const int64_t plane = index % blocks.planes;
-  const int64_t image = index / blocks.planes * blocks.images;
-  return {image, std::min(blocks.images, batch - image), plane, line,
-          std::min(blocks.lines, axes[1].count - line)};
-}
-
-// How the windows of a block lie in memory: in the source itself where nothing is padded.
-struct Frame {
-  bool direct;
-  int64_t image, plane, row;  // floats from one to the next
-
-  Frame(const Axes& axes, const Blocks& blocks, int64_t channels, bool floats) {
-    direct = floats && axes[0].inside() && axes[1].inside() && axes[2].inside();
-    if (direct) {
-      row = axes[2].source * channels;
-      plane = axes[1].source * row;
-      image = axes[0].source * plane;
-    } else {
-      row = axes[2].extent(axes[2].count) * channels;
-      plane = axes[1].extent(blocks.lines) * row;
-      image = axes[0].reach() * plane;
-    }
-  }
-};
-
-void copy_floats(const float* from, int64_t count, float* to) {
-  std::memcpy(to, from, count * sizeof(float));
-}
-void copy_floats(const BFloat16* from, int64_t count, float* to) {
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(to + i, load<Wide>(from + i));
-  for (; i < count; ++i) to[i] = to_float(from[i]);
-}
-
-// The part of the source that a block's windows cover, zeros outside it.
-template <class T>
-const float* frame_of(const T* source, const Axes& axes, const Block& block, const Frame& frame,
-                      int64_t channels, Scratch& scratch) {
-  const int64_t first[] = {axes[0].first + block.plane * axes[0].step,
-                           axes[1].first + block.line * axes[1].step, axes[2].first};
-  const int64_t line = axes[2].source * channels;
-  const int64_t image = axes[0].source * axes[1].source * line;
-  if constexpr (std::is_same_v<T, float>)
-    if (frame.direct)
-      return source + block.image * image +
-             (first[0] * axes[1].source + first[1]) * line + first[2] * channels;
-  float* const copy = scratch.get(block.images * frame.image);
-  const int64_t columns = axes[2].extent(axes[2].count);
-  const int64_t begin = std::min(columns, std::max<int64_t>(0, -first[2]));
-  const int64_t end = std::max(begin, std::min(columns, axes[2].source - first[2]));
-  for (int64_t n = 0; n < block.images; ++n)
-    for (int64_t d = 0; d < axes[0].reach(); ++d)
-      for (int64_t h = 0; h < axes[1].extent(block.lines); ++h) {
-        float* const to = copy + n * frame.image + d * frame.plane + h * frame.row;
-        const int64_t depth = first[0] + d, height = first[1] + h;
-        if (depth < 0 || depth >= axes[0].source || height < 0 || height >= axes[1].source) {
-          std::memset(to, 0, frame.row * sizeof(float));
-          continue;
-        }
-        const T* const from = source + (block.image + n) * image +
-                              (depth * axes[1].source + height) * line + first[2] * channels;
-        std::memset(to, 0, begin * channels * sizeof(float));
-        copy_floats(from + begin * channels, (end - begin) * channels, to + begin * channels);
-        std::memset(to + end * channels, 0, (columns - end) * channels * sizeof(float));
-      }
-  return copy;
-}
-
-// Where a window's numbers lie in the frame; taps side by side make one run.
-std::vector<Run> runs_of(const Axes& axes, const Frame& frame, int64_t channels, int64_t groups,
-                         int64_t group) {
-  const int64_t length = channels / groups;
-  std::vector<Run> runs;
-  for (const Tap& d : axes[0].taps)
-    for (const Tap& h : axes[1].taps)
-      for (const Tap& w : axes[2].taps) {
-        const int64_t offset = d.offset * frame.plane + h.offset * frame.row +
-                               w.offset * channels + group * length;
-        if (!runs.empty() && runs.back().offset + runs.back().length == offset)
-          runs.back().length += length;
-        else
-          runs.push_back({offset, length});
-      }
-  return runs;
-}
-
-// Where each window of a whole block begins in its frame, and its result in the target.
-struct Places {
-  std::vector<int64_t> from, to;
-
-  Places(const Axes& axes, const Blocks& blocks, const Frame& frame, int64_t source_channels,
-         int64_t target_channels) {
-    const int64_t target = axes[0].target * axes[1].target * axes[2].target * target_channels;
-    for (int64_t n = 0; n < blocks.images; ++n)
-      for (int64_t h = 0; h < blocks.lines; ++h)
-        for (int64_t w = 0; w < axes[2].count; ++w) {
-          from.push_back(n * frame.image + h * axes[1].step * frame.row +
-                         w * axes[2].step * source_channels);
-          to.push_back(n * target + (h * axes[1].target_step * axes[2].target +
-                                     w * axes[2].target_step) *
-                                        target_channels);
-        }
-  }
-};
-
-// Targets of a product: each window times one matrix a group. at(tap, k, j) is the number of the
+// Targets of a product: each window times one matrix a group, finished. at(tap, k, j) is the number of the
 // matrix for the k-th channel of the source and the j-th of the target, in the group.
 template <class T, class At>
 void correlate(Threads& threads, const T* source, int64_t batch, const Axes& axes,
-               int64_t source_channels, int64_t target_channels, int64_t groups, T* target,
-               const At& at) {
+               int64_t source_channels, int64_t target_channels, int64_t groups,
+               const Finish& finish, T* target, const At& at) {
   const int64_t depth_channels = source_channels / groups;
   const int64_t taps = axes[0].taps.size() * axes[1].taps.size() * axes[2].taps.size();
   const int64_t depth = taps * depth_channels;
@@ -269,10 +48,7 @@ void correlate(Threads& threads, const T* source, int64_t batch, const Axes& axe
   const Blocks blocks(batch, axes, source_channels, thread_count(threads));
   const Frame frame(axes, blocks, source_channels, std::is_same_v<T, float>);
   const Places places(axes, blocks, frame, source_channels, target_channels);
-  std::vector<std::vector<Run>> runs;
-  for (int64_t g = 0; g < groups; ++g)
-    runs.push_back(runs_of(axes, frame, source_channels, groups, g));
-
+  const int64_t filters = target_channels / groups;
   parallel_for(threads, blocks.count(), [&](int64_t index) {
     static thread_local Scratch scratch;
     const Block block = block_at(blocks, index, batch, axes);
@@ -283,11 +59,16 @@ void correlate(Threads& threads, const T* source, int64_t batch, const Axes& axe
                             axes[2].target_first) *
                                target_channels;
     const float* const from = frame_of(source, axes, block, frame, source_channels, scratch);
-    const int64_t rows = block.images * block.lines * axes[2].count;
-    for (int64_t g = 0; g < groups; ++g)
-      multiply(Rows<T>{from, places.from.data(), to + g * (target_channels / groups),
-                       places.to.data(), rows},
-               runs[g], depth, panels, packed + g * matrix);
+    const Span planes = taps_inside(axes[0], block.plane);
+    for_lines(axes, block, [&](int64_t begin, int64_t end, Span lines) {
+      const int64_t first = begin * axes[2].count;
+      const int64_t rows = block.images * (end - begin) * axes[2].count;
+      for (int64_t g = 0; g < groups; ++g)
+        multiply(Rows<T>{from, places.from.data() + first, to + g * filters,
+                         places.to.data() + first, rows},
+                 runs_of(axes, planes, lines, frame, source_channels, groups, g), depth, panels,
+                 packed + g * matrix, finish.from(g * filters));
+    });
   });
 }
 
@@ -306,33 +87,49 @@ Plane plane_of(const Convolution& c) {
 }
 
 template <class T>
-void forward(Threads& threads, const Convolution& c, const T* x, const T* kernel, T* y) {
+void forward(Threads& threads, const Convolution& c, const T* x, const T* kernel,
+             const Finish& finish, T* y) {
   const int64_t channels = c.group_channels(), filters = c.group_filters();
   if (suits_winograd(c, 256 * 256))
-    return winograd(threads, plane_of(c), x, y, [&](int i, int j, int64_t k, int64_t o) {
+    return winograd(threads, plane_of(c), x, finish, y, [&](int i, int j, int64_t k, int64_t o) {
       return to_float(kernel[((3 * i + j) * channels + k) * filters + o]);
     });
-  correlate(threads, x, c.batch, forward_axes(c), c.channels, c.filters, c.groups, y,
+  correlate(threads, x, c.batch, forward_axes(c), c.channels, c.filters, c.groups, finish, y,
             [&](const Sizes& tap, int64_t group, int64_t k, int64_t j) {
               const int64_t at = (tap[0] * c.window[1] + tap[1]) * c.window[2] + tap[2];
               return to_float(kernel[(at * channels + k) * c.filters + group * filters + j]);
             });
 }
 
+// Results of no taps at all.
 template <class T>
-void input_gradient(Threads& threads, const Convolution& c, const T* dy, const T* kernel, T* dx) {
+void fill(Threads& threads, int64_t positions, int64_t channels, const Finish& finish, T* to) {
+  if (finish.bias == nullptr) {
+    std::memset(to, 0, positions * channels * sizeof(T));
+    return;
+  }
+  parallel_ranges(threads, positions, 8192 / channels + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p)
+      for (int64_t c = 0; c < channels; ++c)
+        to[p * channels + c] = from_float<T>(finish(Vector<1>{}, c)[0]);
+  });
+}
+
+template <class T>
+void input_gradient(Threads& threads, const Convolution& c, const T* dy, const T* kernel,
+                    const Finish& finish, T* dx) {
   const int64_t channels = c.group_channels(), filters = c.group_filters();
   if (suits_winograd(c, 256 * 256)) {
     const Plane turned{c.batch,  c.out[1],   c.out[2],       c.filters,     c.in[1],
                        c.in[2],  c.channels, 2 - c.low[1],   2 - c.low[2]};
-    return winograd(threads, turned, dy, dx, [&](int i, int j, int64_t o, int64_t k) {
+    return winograd(threads, turned, dy, finish, dx, [&](int i, int j, int64_t o, int64_t k) {
       return to_float(kernel[((8 - 3 * i - j) * channels + k) * filters + o]);
     });
   }
   Sizes phase;
   bool gaps = false;
   for (int a = 0; a < kAxes; ++a) gaps |= c.stride[a] > 1;
-  if (gaps) std::memset(dx, 0, c.batch * c.in_size() * c.channels * sizeof(T));
+  if (gaps) fill(threads, c.batch * c.in_size(), c.channels, finish, dx);
   for (phase[0] = 0; phase[0] < c.stride[0]; ++phase[0])
     for (phase[1] = 0; phase[1] < c.stride[1]; ++phase[1])
       for (phase[2] = 0; phase[2] < c.stride[2]; ++phase[2]) {
@@ -343,7 +140,7 @@ void input_gradient(Threads& threads, const Convolution& c, const T* dy, const T
           empty |= axes[a].taps.empty() || axes[a].count == 0;
         }
         if (empty) continue;
-        correlate(threads, dy, c.batch, axes, c.filters, c.channels, c.groups, dx,
+        correlate(threads, dy, c.batch, axes, c.filters, c.channels, c.groups, finish, dx,
                   [&](const Sizes& tap, int64_t group, int64_t k, int64_t j) {
                     const int64_t at = (tap[0] * c.window[1] + tap[1]) * c.window[2] + tap[2];
                     return to_float(kernel[(at * channels + j) * c.filters + group * filters + k]);
@@ -441,43 +238,53 @@ void kernel_gradient(Threads& threads, const Convolution& c, const T* x, const T
       framing.get(block.images * frame.image + kLanes);
       const float* const windows = frame_of(x, axes, block, frame, c.channels, framing);
       const int64_t positions = block.images * block.lines * c.out[2];
+      const Span planes = taps_inside(axes[0], block.plane);
       for (int64_t g = 0; g < c.groups; ++g) {
-        std::vector<Run> runs = runs_of(axes, frame, c.channels, c.groups, g);
         const float* const gradient = gradient_of(dy, c, block, g, panels, grading);
-        const float* source = windows;
-        const int64_t* from = places.from.data();
-        if (runs.size() > 1 && runs[0].length < kTileRows<2>) {  // windows side by side
+        // Adds what `count` positions give to the matrix's rows that the runs name.
+        const auto add = [&](const float* source, const int64_t* from, const std::vector<Run>& runs,
+                             int64_t begin, int64_t count) {
+          for (const Panel& panel : panels) {
+            float* const own = sums + (part * c.groups + g) * matrix + panel.packed * depth;
+            const float* const column =
+                gradient + panel.packed * positions + begin * panel.width;
+            for (const Run& run : runs) {
+              const float* const at = source + run.offset;
+              float* const to = own + run.row * panel.width;
+              if (panel.width == 2 * kLanes)
+                accumulate_panel<Wide, 2>(at, from + begin, run.length, column, count, to);
+              else if (panel.width == kLanes)
+                accumulate_panel<Wide, 1>(at, from + begin, run.length, column, count, to);
+              else if (panel.width == 8)
+                accumulate_panel<Vector<8>, 1>(at, from + begin, run.length, column, count, to);
+              else
+                accumulate_panel<Vector<4>, 1>(at, from + begin, run.length, column, count, to);
+            }
+          }
+        };
+        const std::vector<Run> all =
+            runs_of(axes, all_taps(axes[0]), all_taps(axes[1]), frame, c.channels, c.groups, g);
+        if (all.size() > 1 && all[0].length < kTileRows<2>) {  // windows side by side
           float* const spread = spreading.get(positions * depth + kLanes);
           spread_from.resize(block_rows);
           for (int64_t p = 0; p < positions; ++p) {
             float* to = spread + p * depth;
-            for (const Run& run : runs) {
+            for (const Run& run : all) {
               const float* const at = windows + places.from[p] + run.offset;
               for (int64_t k = 0; k < run.length; ++k) to[k] = at[k];
               to += run.length;
             }
             spread_from[p] = p * depth;
           }
-          source = spread;
-          from = spread_from.data();
-          runs = {{0, depth}};
+          add(spread, spread_from.data(), {{0, depth}}, 0, positions);
+          continue;
         }
-        for (const Panel& panel : panels) {
-          float* to = sums + (part * c.groups + g) * matrix + panel.packed * depth;
-          const float* const column = gradient + panel.packed * positions;
-          for (const Run& run : runs) {
-            const float* const at = source + run.offset;
-            if (panel.width == 2 * kLanes)
-              accumulate_panel<Wide, 2>(at, from, run.length, column, positions, to);
-            else if (panel.width == kLanes)
-              accumulate_panel<Wide, 1>(at, from, run.length, column, positions, to);
-            else if (panel.width == 8)
-              accumulate_panel<Vector<8>, 1>(at, from, run.length, column, positions, to);
-            else
-              accumulate_panel<Vector<4>, 1>(at, from, run.length, column, positions, to);
-            to += run.length * panel.width;
-          }
-        }
+        for_lines(axes, block, [&](int64_t begin, int64_t end, Span lines) {
+          const int64_t first = begin * c.out[2];
+          add(windows, places.from.data(),
+              runs_of(axes, planes, lines, frame, c.channels, c.groups, g), first,
+              block.images * (end - begin) * c.out[2]);
+        });
       }
     }
   });
@@ -496,22 +303,29 @@ void kernel_gradient(Threads& threads, const Convolution& c, const T* x, const T
   });
 }
 
-ffi::Error run_forward(Threads threads, Array x, Array kernel, Numbers stride, Numbers dilation,
-                       Numbers low, int64_t groups, Output y) {
+ffi::Error run_forward(Threads threads, Array x, Array kernel, Array bias, Numbers stride,
+                       Numbers dilation, Numbers low, int64_t groups, int64_t relu, Output y) {
   return with_storage(x.element_type(), [&](auto type) {
     using T = decltype(type);
+    static thread_local Scratch scratch;
     const Convolution c = describe(x, kernel, *y, stride, dilation, low, groups);
-    forward(threads, c, data<T>(x), data<T>(kernel), data<T>(y));
+    const Finish finish =
+        finish_of(data<T>(bias), bias.dimensions()[0], c.filters, relu != 0, scratch);
+    forward(threads, c, data<T>(x), data<T>(kernel), finish, data<T>(y));
     return ffi::Error::Success();
   });
 }
 
-ffi::Error run_input_gradient(Threads threads, Array dy, Array kernel, Numbers stride,
-                              Numbers dilation, Numbers low, int64_t groups, Output dx) {
+ffi::Error run_input_gradient(Threads threads, Array dy, Array kernel, Array bias, Numbers stride,
+                              Numbers dilation, Numbers low, int64_t groups, int64_t relu,
+                              Output dx) {
   return with_storage(dy.element_type(), [&](auto type) {
     using T = decltype(type);
+    static thread_local Scratch scratch;
     const Convolution c = describe(*dx, kernel, dy, stride, dilation, low, groups);
-    input_gradient(threads, c, data<T>(dy), data<T>(kernel), data<T>(dx));
+    const Finish finish =
+        finish_of(data<T>(bias), bias.dimensions()[0], c.channels, relu != 0, scratch);
+    input_gradient(threads, c, data<T>(dy), data<T>(kernel), finish, data<T>(dx));
     return ffi::Error::Success();
   });
 }
@@ -526,7 +340,7 @@ ffi::Error run_kernel_gradient(Threads threads, Array x, Array dy, Numbers strid
   });
 }
 
-auto binding() {
+auto gradient_binding() {
   return ffi::Ffi::Bind()
       .Ctx<Threads>()
       .Arg<Array>()
@@ -538,9 +352,23 @@ auto binding() {
       .Ret<Array>();
 }
 
+auto binding() {
+  return ffi::Ffi::Bind()
+      .Ctx<Threads>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Attr<Numbers>("stride")
+      .Attr<Numbers>("dilation")
+      .Attr<Numbers>("low")
+      .Attr<int64_t>("groups")
+      .Attr<int64_t>("relu")
+      .Ret<Array>();
+}
+
 SLIPSTREAM_HANDLER(convolution, run_forward, binding());
 SLIPSTREAM_HANDLER(convolution_input_gradient, run_input_gradient, binding());
-SLIPSTREAM_HANDLER(convolution_kernel_gradient, run_kernel_gradient, binding());
+SLIPSTREAM_HANDLER(convolution_kernel_gradient, run_kernel_gradient, gradient_binding());
 
 }  // namespace
 }  // namespace slipstream

@@ -34,6 +34,13 @@ struct Split {
   int64_t count() const { return parts * panel_groups * row_groups; }
 };
 
+// Brings numbers into the second cache. It is no fault if there are fewer.
+template <class T>
+void fetch(const T* from, int64_t count) {
+  constexpr int64_t line = 64 / sizeof(T);
+  for (int64_t i = 0; i < count; i += line) __builtin_prefetch(from + i, 0, 2);
+}
+
 template <class T>
 void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t inputs,
                      int64_t outputs, T* dw) {
@@ -77,13 +84,20 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
         source = copy;
         step = many;
       }
-      // A few columns of x stay in the nearest cache while all panels pass.
+      // A few columns of x stay in the nearest cache while all panels pass; the rows of dy that
+      // come next are on their way meanwhile.
       constexpr int64_t some = 48;
+      const int64_t after = std::min(kDepth, end - n - depth);
+      const int64_t calls = (many + some - 1) / some * (last_panel - first_panel);
+      int64_t call = 0, fetched = 0;
       for (int64_t i = 0; i < many; i += some)
-        for (int64_t p = first_panel; p < last_panel; ++p)
+        for (int64_t p = first_panel; p < last_panel; ++p) {
+          for (++call; fetched < call * after / calls; ++fetched)
+            fetch(dy + (n + depth + fetched) * outputs + panels[first_panel].first, wide);
           across(source + i, step, std::min(some, many - i), panels[p],
                  packed + (panels[p].packed - base) * depth, panels[p].width, depth,
                  to + (first + i) * outputs + panels[p].first, outputs, n == begin);
+        }
     }
   });
   if (sums == nullptr) return;

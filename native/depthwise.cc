@@ -13,6 +13,7 @@
 #include <numeric>
 #include <vector>
 
+#include "finish.h"
 #include "windows.h"
 
 namespace slipstream {
@@ -66,7 +67,8 @@ struct Ahead {
 template <class V, int COUNT, class T, class R>
 SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
                                       const std::vector<Tap>& taps, const float* weights,
-                                      R* target, int64_t target_step, const Ahead& ahead) {
+                                      R* target, int64_t target_step, const Finish& finish,
+                                      int64_t column, const Ahead& ahead) {
   V sums[COUNT];
   for (int p = 0; p < COUNT; ++p) sums[p] = V{};
   for (const Tap& tap : taps) {
@@ -75,8 +77,8 @@ SLIPSTREAM_INLINE void correlate_tile(const T* source, int64_t source_step,
     for (int p = 0; p < COUNT; ++p) sums[p] += load<V>(at + p * source_step) * weight;
   }
   for (int p = 0; p < COUNT; ++p) {
-    store(target + p * target_step, sums[p]);
-    if (ahead.source == 0) continue;
+    store(target + p * target_step, finish(sums[p], column));
+    if (ahead.source == 0 || taps.empty()) continue;
     __builtin_prefetch(source + taps.back().offset + ahead.source + p * source_step);
     __builtin_prefetch(target + ahead.target + p * target_step, 1);
   }
@@ -88,7 +90,7 @@ template <class V, int COUNT, int RUN, class T, class R>
 SLIPSTREAM_INLINE void correlate_runs(const T* source, int64_t source_step,
                                       const std::vector<Tap>& taps, bool rising,
                                       const float* weights, R* target, int64_t target_step,
-                                      const Ahead& ahead) {
+                                      const Finish& finish, int64_t column, const Ahead& ahead) {
   V sums[COUNT];
   for (int p = 0; p < COUNT; ++p) sums[p] = V{};
   const T* at = nullptr;
@@ -104,7 +106,7 @@ SLIPSTREAM_INLINE void correlate_runs(const T* source, int64_t source_step,
     }
   }
   for (int p = 0; p < COUNT; ++p) {
-    store(target + p * target_step, sums[p]);
+    store(target + p * target_step, finish(sums[p], column));
     __builtin_prefetch(at + ahead.source + p * source_step);
     __builtin_prefetch(target + ahead.target + p * target_step, 1);
   }
@@ -124,13 +126,14 @@ inline int runs_of(int64_t length, const std::vector<Tap>& taps, int64_t step) {
 template <class V, class T, class R>
 void correlate(const T* source, int64_t source_step, const std::vector<Tap>& taps,
                const float* weights, int64_t depth, int64_t row, R* target, int64_t target_step,
-               int64_t count, const Ahead& ahead = {}) {
+               int64_t count, const Finish& finish, const Ahead& ahead = {}) {
   const auto tiles = [&](auto size, int64_t p) {
     for (int64_t i = 0; i * kSize<V> < row; ++i) {
       const int64_t c = vector_at<V>(i, row);
       correlate_tile<V, decltype(size)::value>(source + p * source_step + c, source_step, taps,
                                                weights + i * depth * kSize<V>,
-                                               target + p * target_step + c, target_step, ahead);
+                                               target + p * target_step + c, target_step, finish, c,
+                                               ahead);
     }
   };
   int64_t p = 0;
@@ -142,7 +145,7 @@ void correlate(const T* source, int64_t source_step, const std::vector<Tap>& tap
         const int64_t c = vector_at<V>(i, row);
         correlate_runs<V, 8, run>(source + p * source_step + c, source_step, taps, sign > 0,
                                   weights + i * depth * kSize<V>, target + p * target_step + c,
-                                  target_step, ahead);
+                                  target_step, finish, c, ahead);
       }
   };
   runs(Count<3>{});
@@ -315,7 +318,7 @@ int64_t parts_of(int64_t items, int64_t work, int64_t most) {
 // y from x or, backwards, dx from dy.
 template <class T>
 void run_plain(Threads& threads, const Depthwise& d, bool backward, const T* source,
-               const T* kernel, T* target) {
+               const T* kernel, const Finish& finish, T* target) {
   const Plan plan(d.windows, backward);
   const int64_t channels = d.channels, stretches = plan.lines() * plan.segments.size();
   const int64_t all = d.windows.batch * stretches, depth = d.taps();
@@ -332,7 +335,7 @@ void run_plain(Threads& threads, const Depthwise& d, bool backward, const T* sou
                       const T* const from = source + s.image * volume(plan.source) * channels;
                       T* const to = target + s.image * volume(plan.target) * channels + s.target;
                       correlate<V>(from, s.source_step, s.taps, weights, depth, channels, to,
-                                   s.target_step, s.count, ahead);
+                                   s.target_step, s.count, finish, ahead);
                     });
     });
   });
@@ -340,7 +343,7 @@ void run_plain(Threads& threads, const Depthwise& d, bool backward, const T* sou
 
 template <class T>
 void run_framed(Threads& threads, const Depthwise& d, bool backward, const T* source,
-                const T* kernel, T* target) {
+                const T* kernel, const Finish& finish, T* target) {
   const Frame frame(d, backward);
   const Plan plan(frame.windows, backward);
   const int64_t filters = d.filters(), fold = backward ? d.multiplier : 1;
@@ -359,7 +362,7 @@ void run_framed(Threads& threads, const Depthwise& d, bool backward, const T* so
                const int64_t groups = divide_up(segment.count, frame.group);
                float* const results = resulting.get(groups * frame.row);
                correlate<Wide>(copies, frame.row, taps, weights, d.taps(), frame.row, results,
-                               frame.row, groups);
+                               frame.row, groups, finish);
                T* to = target + (line * plan.target[2] + segment.first) * target_channels;
                if (segment.step == 1 && fold == 1) {
                  copy(results, segment.count * filters, to);
@@ -458,19 +461,23 @@ void framed_kernel_gradient(Threads& threads, const Depthwise& d, const T* x, co
 
 template <class T>
 void correlate_all(Threads& threads, const Depthwise& d, bool backward, const T* source,
-                   const T* kernel, T* target) {
+                   const T* kernel, const Finish& finish, T* target) {
   if (d.plain())
-    run_plain(threads, d, backward, source, kernel, target);
+    run_plain(threads, d, backward, source, kernel, finish, target);
   else
-    run_framed(threads, d, backward, source, kernel, target);
+    run_framed(threads, d, backward, source, kernel, finish, target);
 }
 
-ffi::Error run_forward(Threads threads, Array x, Array kernel, Numbers stride, Numbers dilation,
-                       Numbers low, int64_t groups, Output y) {
+ffi::Error run_forward(Threads threads, Array x, Array kernel, Array bias, Numbers stride,
+                       Numbers dilation, Numbers low, int64_t groups, int64_t relu, Output y) {
   return with_storage(x.element_type(), [&](auto type) {
     using T = decltype(type);
+    static thread_local Scratch scratch;
     const Depthwise d = describe(x, kernel, *y, stride, dilation, low, groups);
-    correlate_all(threads, d, false, data<T>(x), data<T>(kernel), data<T>(y));
+    const int64_t row = d.plain() ? d.channels : Frame(d, false).row;
+    const Finish finish =
+        finish_of(data<T>(bias), bias.dimensions()[0], row, relu != 0, scratch);
+    correlate_all(threads, d, false, data<T>(x), data<T>(kernel), finish, data<T>(y));
     return ffi::Error::Success();
   });
 }
@@ -480,7 +487,7 @@ ffi::Error run_input_gradient(Threads threads, Array dy, Array kernel, Numbers s
   return with_storage(dy.element_type(), [&](auto type) {
     using T = decltype(type);
     const Depthwise d = describe(*dx, kernel, dy, stride, dilation, low, groups);
-    correlate_all(threads, d, true, data<T>(dy), data<T>(kernel), data<T>(dx));
+    correlate_all(threads, d, true, data<T>(dy), data<T>(kernel), {}, data<T>(dx));
     return ffi::Error::Success();
   });
 }
@@ -498,7 +505,7 @@ ffi::Error run_kernel_gradient(Threads threads, Array x, Array dy, Numbers strid
   });
 }
 
-auto binding() {
+auto gradient_binding() {
   return ffi::Ffi::Bind()
       .Ctx<Threads>()
       .Arg<Array>()
@@ -510,9 +517,20 @@ auto binding() {
       .Ret<Array>();
 }
 
-SLIPSTREAM_HANDLER(depthwise, run_forward, binding());
-SLIPSTREAM_HANDLER(depthwise_input_gradient, run_input_gradient, binding());
-SLIPSTREAM_HANDLER(depthwise_kernel_gradient, run_kernel_gradient, binding());
+SLIPSTREAM_HANDLER(depthwise, run_forward,
+                   ffi::Ffi::Bind()
+                       .Ctx<Threads>()
+                       .Arg<Array>()
+                       .Arg<Array>()
+                       .Arg<Array>()
+                       .Attr<Numbers>("stride")
+                       .Attr<Numbers>("dilation")
+                       .Attr<Numbers>("low")
+                       .Attr<int64_t>("groups")
+                       .Attr<int64_t>("relu")
+                       .Ret<Array>());
+SLIPSTREAM_HANDLER(depthwise_input_gradient, run_input_gradient, gradient_binding());
+SLIPSTREAM_HANDLER(depthwise_kernel_gradient, run_kernel_gradient, gradient_binding());
 
 }  // namespace
 }  // namespace slipstream

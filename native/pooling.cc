@@ -25,7 +25,9 @@ SLIPSTREAM_INLINE Int<V> load_bytes(const uint8_t* from) {
   typedef uint8_t Bytes __attribute__((vector_size(kSize<V>)));
   Bytes bytes;
   std::memcpy(&bytes, from, sizeof bytes);
-  return __builtin_convertvector(bytes, Int<V>);
+  // In two steps: in one, GCC 12 takes the numbers apart.
+  const auto halves = __builtin_convertvector(bytes, typename VectorOf<kSize<V>>::Half);
+  return __builtin_convertvector(halves, Int<V>);
 }
 template <class V>
 SLIPSTREAM_INLINE void store_bytes(uint8_t* to, Int<V> v) {
@@ -50,7 +52,7 @@ SLIPSTREAM_INLINE void largest_of(const T* source, const Tap* taps, int64_t coun
     const Int<V> index = Int<V>{} + static_cast<int32_t>(taps[t].index);
     for (int v = 0; v < VECTORS; ++v) {
       const V value = load<V>(at + v * kSize<V>);
-      const Int<V> wins = (value > best[v]) | ((value != value) & (best[v] == best[v]));
+      const Int<V> wins = ~(value <= best[v]) & (best[v] == best[v]);
       best[v] = wins ? value : best[v];
       if (winner != nullptr) first[v] = wins ? index : first[v];
     }

@@ -9,14 +9,17 @@
 #include <cstdint>
 #include <vector>
 
+#include "finish.h"
 #include "vector.h"
 
 namespace slipstream {
 
-// Numbers of a row that lie side by side, `offset` floats from where the row begins.
+// Numbers of a row that lie side by side, `offset` floats from where the row begins, and the
+// matrix's row that the first of them meets.
 struct Run {
   int64_t offset;
   int64_t length;
+  int64_t row = 0;
 };
 
 // Columns [first, first + count) of a matrix, widened with zeros to `width`.
@@ -65,10 +68,11 @@ SLIPSTREAM_INLINE void multiply_tile(const float* const (&rows)[ROWS], const Run
     const float* at[ROWS];
     for (int r = 0; r < ROWS; ++r) at[r] = rows[r] + runs[i].offset;
     const int64_t length = runs[i].length;
+    const float* numbers = matrix + runs[i].row * VECTORS * lanes;
     for (int64_t k = 0; k < length; ++k) {
       V column[VECTORS];
-      for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(matrix + v * lanes);
-      matrix += VECTORS * lanes;
+      for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(numbers + v * lanes);
+      numbers += VECTORS * lanes;
       for (int r = 0; r < ROWS; ++r)
         for (int v = 0; v < VECTORS; ++v) sums[r][v] += at[r][k] * column[v];
     }
@@ -87,7 +91,7 @@ struct Rows {
 
 template <class V, int VECTORS, int ROWS, class T>
 void multiply_rows(const Rows<T>& rows, int64_t first, const std::vector<Run>& runs,
-                   const Panel& panel, const float* matrix) {
+                   const Panel& panel, const float* matrix, const Finish& finish) {
   const float* from[ROWS];
   T* to[ROWS];
   for (int r = 0; r < ROWS; ++r) {  // rows past the last repeat it
@@ -95,9 +99,16 @@ void multiply_rows(const Rows<T>& rows, int64_t first, const std::vector<Run>& r
     from[r] = rows.source + rows.from[row];
     to[r] = rows.target + rows.to[row] + panel.first;
   }
+  // The target's lines come while the sums are computed.
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < VECTORS; ++v) __builtin_prefetch(to[r] + v * kSize<V>, 1);
   V sums[ROWS][VECTORS];
   multiply_tile<V, ROWS, VECTORS>(from, runs.data(), runs.size(), matrix, sums);
   constexpr int lanes = kSize<V>;
+  if (finish.some())
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v)
+        sums[r][v] = finish(sums[r][v], panel.first + v * lanes);
   if (panel.count == panel.width) {
     for (int r = 0; r < ROWS; ++r)
       for (int v = 0; v < VECTORS; ++v) store(to[r] + v * lanes, sums[r][v]);
@@ -108,35 +119,46 @@ void multiply_rows(const Rows<T>& rows, int64_t first, const std::vector<Run>& r
   }
 }
 
+// Asks for the beginnings of rows before they are wanted.
+template <int ROWS, class T>
+__attribute__((noinline)) void fetch_rows(const Rows<T>& rows, int64_t first, const Run& run) {
+  const int64_t end = std::min(first + ROWS, rows.count), length = std::min<int64_t>(64, run.length);
+  for (int64_t row = first; row < end; ++row)
+    for (int64_t k = 0; k < length; k += 16)
+      __builtin_prefetch(rows.source + rows.from[row] + run.offset + k);
+}
+
 template <class V, int VECTORS, class T>
 void multiply_panel(const Rows<T>& rows, const std::vector<Run>& runs, const Panel& panel,
-                    const float* matrix) {
+                    const float* matrix, const Finish& finish = {}) {
   constexpr int most = kTileRows<VECTORS>;
   constexpr int half = most / 2;
   constexpr int few = most / 4;
   int64_t row = 0;
-  for (; row + half < rows.count; row += most)
-    multiply_rows<V, VECTORS, most>(rows, row, runs, panel, matrix);
+  for (; row + half < rows.count; row += most) {
+    if (!runs.empty()) fetch_rows<most>(rows, row + most, runs[0]);
+    multiply_rows<V, VECTORS, most>(rows, row, runs, panel, matrix, finish);
+  }
   for (; row + few < rows.count; row += half)
-    multiply_rows<V, VECTORS, half>(rows, row, runs, panel, matrix);
+    multiply_rows<V, VECTORS, half>(rows, row, runs, panel, matrix, finish);
   for (; row < rows.count; row += few)
-    multiply_rows<V, VECTORS, few>(rows, row, runs, panel, matrix);
+    multiply_rows<V, VECTORS, few>(rows, row, runs, panel, matrix, finish);
 }
 
-// Each row times the packed matrix; `depth` numbers a row, `depth` rows of a panel.
+// Each row times the packed matrix, finished; `depth` numbers a row, `depth` rows of a panel.
 template <class T>
 void multiply(const Rows<T>& rows, const std::vector<Run>& runs, int64_t depth,
-              const std::vector<Panel>& panels, const float* matrix) {
+              const std::vector<Panel>& panels, const float* matrix, const Finish& finish = {}) {
   for (const Panel& panel : panels) {
     const float* packed = matrix + panel.packed * depth;
     if (panel.width == 2 * kLanes)
-      multiply_panel<Wide, 2>(rows, runs, panel, packed);
+      multiply_panel<Wide, 2>(rows, runs, panel, packed, finish);
     else if (panel.width == kLanes)
-      multiply_panel<Wide, 1>(rows, runs, panel, packed);
+      multiply_panel<Wide, 1>(rows, runs, panel, packed, finish);
     else if (panel.width == 8)
-      multiply_panel<Vector<8>, 1>(rows, runs, panel, packed);
+      multiply_panel<Vector<8>, 1>(rows, runs, panel, packed, finish);
     else
-      multiply_panel<Vector<4>, 1>(rows, runs, panel, packed);
+      multiply_panel<Vector<4>, 1>(rows, runs, panel, packed, finish);
   }
 }
 

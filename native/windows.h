@@ -5,18 +5,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "axes.h"
 #include "handler.h"
 
 namespace slipstream {
-
-constexpr int kAxes = 3;
-using Sizes = std::array<int64_t, kAxes>;
-
-inline int64_t volume(const Sizes& sizes) { return sizes[0] * sizes[1] * sizes[2]; }
 
 // Output position p takes input positions p * stride + k * dilation - low, k in the window.
 struct Windows {
@@ -37,11 +32,6 @@ inline Windows windows_of(const Array& x, const Array& y, const Sizes& window, N
   }
   return w;
 }
-
-struct Tap {
-  int64_t offset;  // where in the source
-  int64_t index;   // which of the window
-};
 
 // Targets first + j * step, j < count, see the source at each tap's offset + j * advance.
 struct Segment {

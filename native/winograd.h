@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "across.h"
+#include "finish.h"
 #include "handler.h"
 
 namespace slipstream {
@@ -101,7 +102,7 @@ void transform_source(const Plane& p, const T* source, int64_t first, int64_t co
 // Results of tiles from their products: from[point][tile][filter], `step` a tile.
 template <class T>
 void transform_products(const Plane& p, const float* from, int64_t first, int64_t count,
-                        int64_t step, T* target) {
+                        int64_t step, const Finish& finish, T* target) {
   const int64_t next = apart(count, step);
   TilePlace place(p, first);
   for (int64_t t = 0; t < count; ++t, place.next(p)) {
@@ -118,8 +119,8 @@ void transform_products(const Plane& p, const float* from, int64_t first, int64_
       }
       for (int i = 0; i < (below ? 2 : 1); ++i) {
         T* const at = corner + i * p.out_width * p.filters + o;
-        write(at, rows[i][0] + rows[i][1] + rows[i][2]);
-        if (beside) write(at + p.filters, rows[i][1] - rows[i][2] - rows[i][3]);
+        write(at, finish(rows[i][0] + rows[i][1] + rows[i][2], o));
+        if (beside) write(at + p.filters, finish(rows[i][1] - rows[i][2] - rows[i][3], o));
       }
     };
     int64_t o = 0;
@@ -216,7 +217,8 @@ inline std::vector<Panel> whole_panels(int64_t columns) {
 }
 
 template <class T, class At>
-void winograd(Threads& threads, const Plane& p, const T* source, T* target, const At& at) {
+void winograd(Threads& threads, const Plane& p, const T* source, const Finish& finish, T* target,
+              const At& at) {
   const std::vector<Panel> panels = panels_of(p.filters), whole = whole_panels(p.filters);
   const int64_t step = whole_lanes(p.channels), width = whole_lanes(packed_columns(panels));
   const int64_t matrix = p.channels * packed_columns(panels);
@@ -244,7 +246,7 @@ void winograd(Threads& threads, const Plane& p, const T* source, T* target, cons
                              products + point * apart(count, width), to.data(), count};
       multiply(rows, runs, p.channels, whole, kernel + point * matrix);
     }
-    transform_products(p, products, first, count, width, target);
+    transform_products(p, products, first, count, width, finish, target);
   });
 }
 

@@ -11,9 +11,8 @@ from slipstream.kernels.convolution import (
     convolve,
     convolve_transpose,
     depthwise,
-    output_size,
-    transposed_size,
 )
+from slipstream.kernels.geometry import output_size, transposed_size
 
 
 def by_definition(x, kernel, strides, padding, dilation, groups=1):

@@ -24,6 +24,8 @@ CASES = [
     ((2, 9, 11, 24), (9, 11), (9, 11), "valid"),  # one window
     ((1, 1, 1, 8), (1, 1), (1, 1), "valid"),
 ]
+# Means of whole examples, with few channels too.
+WHOLE = [(2, 9, 11, 3), (3, 5, 1), (1, 2, 3, 4, 67), (1, 1, 1, 1), (1, 60, 70, 33), (20, 7, 13, 8)]
 
 
 def data(shape, dtype, seed=0):
@@ -62,16 +64,35 @@ def test_value_and_gradient(case, dtype, pool):
         )
 
 
-def program(pool):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", WHOLE)
+def test_means_of_whole_examples(shape, dtype):
+    test_value_and_gradient((shape, shape[1:-1], shape[1:-1], "valid"), dtype, average_pool)
+
+
+def test_a_mean_of_many_keeps_its_digits():
+    x = np.full((1, 1024, 1024, 3), 0.1, "f") + np.float32(1000)
+    means = average_pool(x, (1024, 1024), (1024, 1024), "valid")
+    np.testing.assert_allclose(means.ravel(), x.mean(dtype="d"), rtol=3e-6)
+
+
+def program(pool, window):
     x = data((2, 6, 6, 16), "float32")
-    return jax.jit(jax.grad(lambda x: pool(x, (2, 2), (2, 2), "valid").sum())).lower(x).as_text()
+    return jax.jit(jax.grad(lambda x: pool(x, window, window, "valid").sum())).lower(x).as_text()
 
 
-@pytest.mark.parametrize(("pool", "name"), [(max_pool, "max_pool"), (average_pool, "average_pool")])
-def test_the_compiled_form_is_what_ran(pool, name):
-    assert f"slipstream_{name}_gradient" in program(pool)
+@pytest.mark.parametrize(
+    ("pool", "name", "window"),
+    [
+        (max_pool, "max_pool", (2, 2)),
+        (average_pool, "average_pool", (2, 2)),
+        (average_pool, "global_mean", (6, 6)),
+    ],
+)
+def test_the_compiled_form_is_what_ran(pool, name, window):
+    assert f"slipstream_{name}_gradient" in program(pool, window)
     with native.kernels("reference"):
-        assert "slipstream_" not in program(pool)
+        assert "slipstream_" not in program(pool, window)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,8 @@ from jax import lax
 
 from slipstream.kernels import forms, native
 from slipstream.kernels.dense import product
+from slipstream.kernels.finish import finished
+from slipstream.kernels.geometry import Geometry, Shape, reach, result_shape, transposed_size
 
 
 def convolve(
@@ -30,6 +32,8 @@ def convolve(
     dilation: Sequence[int] | None = None,
     groups: int = 1,
     channels_last: bool = True,
+    bias: Any = None,
+    relu: bool = False,
 ) -> Any:
     """Cross-correlation, as deep learning calls convolution.
 
@@ -40,13 +44,15 @@ def convolve(
         padding: ``"valid"``, ``"same"``, or ``"causal"`` (all of it before the input).
         groups: how many parts channels and filters are cut into; part i sees part i only.
         channels_last: where the channels of input and output are.
+        bias: ``(filters,)``, added to the result.
+        relu: whether negative results become 0.
     """
     rank = x.ndim - 2
     dilation = tuple(dilation or (1,) * rank)
     sizes = x.shape[1:-1] if channels_last else x.shape[2:]
-    reaches = [_reach(k, d) for k, d in zip(kernel.shape, dilation)]
+    reaches = [reach(k, d) for k, d in zip(kernel.shape, dilation)]
     if padding == "causal":
-        pads = [(reach - 1, 0) for reach in reaches]
+        pads = [(n - 1, 0) for n in reaches]
     else:
         pads = lax.padtype_to_pads(sizes, reaches, strides, padding.upper())
     geometry = Geometry(tuple(strides), tuple((low, high) for low, high in pads), dilation, groups)
@@ -54,8 +60,13 @@ def convolve(
         x = jnp.moveaxis(x, 1, -1)
     if geometry.is_product(kernel.shape):
         y = product(x, kernel.reshape(kernel.shape[-2:]))
-    else:
+        y = y if bias is None else y + bias
+        y = jax.nn.relu(y) if relu else y
+    elif bias is None and not relu:
         y = convolution.bind(x, kernel, geometry=geometry)
+    else:
+        bias = jnp.zeros(kernel.shape[-1], x.dtype) if bias is None else bias
+        y = finished_convolution.bind(x, kernel, bias, geometry=geometry, relu=relu)
     return y if channels_last else jnp.moveaxis(y, -1, 1)
 
 
@@ -67,6 +78,8 @@ def convolve_transpose(
     dilation: Sequence[int] | None = None,
     output_padding: Sequence[int] | None = None,
     channels_last: bool = True,
+    bias: Any = None,
+    relu: bool = False,
 ) -> Any:
     """The gradient of `convolve` for its input, as an operation: it widens by the strides.
 
@@ -76,6 +89,7 @@ def convolve_transpose(
     Args:
         kernel: ``(*window, filters, channels)``, as it is in the convolution that this transposes.
         output_padding: see `transposed_size`.
+        bias, relu: see `convolve`.
     """
     rank = x.ndim - 2
     dilation = tuple(dilation or (1,) * rank)
@@ -86,13 +100,17 @@ def convolve_transpose(
         window, step = kernel.shape[axis], dilation[axis]
         extra = None if output_padding is None else output_padding[axis]
         wanted = transposed_size(size, window, stride, padding, step, extra)
-        whole = (size - 1) * stride + _reach(window, step)
+        whole = (size - 1) * stride + reach(window, step)
         before = max(whole - wanted, 0) // 2
         pads.append((before, whole - wanted - before))
         wide.append(wanted)
     geometry = Geometry(tuple(strides), tuple(pads), dilation, 1)
     shape = (x.shape[0], *wide, kernel.shape[-2])
-    y = input_gradient.bind(x, kernel, geometry=geometry, shape=shape)
+    if bias is None and not relu:
+        y = input_gradient.bind(x, kernel, geometry=geometry, shape=shape)
+    else:
+        bias = jnp.zeros(kernel.shape[-2], x.dtype) if bias is None else bias
+        y = finished_transpose.bind(x, kernel, bias, geometry=geometry, shape=shape, relu=relu)
     return y if channels_last else jnp.moveaxis(y, -1, 1)
 
 
@@ -103,78 +121,19 @@ def depthwise(
     padding: str = "valid",
     dilation: Sequence[int] | None = None,
     channels_last: bool = True,
+    bias: Any = None,
+    relu: bool = False,
 ) -> Any:
     """Each channel convolved by itself with kernels of its own.
 
     Args:
         kernel: ``(*window, channels, multiplier)``; output channel ``c * multiplier + m`` comes
             from channel c.
+        bias, relu: see `convolve`.
     """
     *window, channels, multiplier = kernel.shape
     kernel = kernel.reshape(*window, 1, channels * multiplier)
-    return convolve(x, kernel, strides, padding, dilation, channels, channels_last)
-
-
-def output_size(
-    size: int | None, window: int, stride: int, padding: str, dilation: int = 1
-) -> int | None:
-    """Number of windows along an axis of this size; at most 0 where not even one fits."""
-    if size is None:
-        return None
-    if padding == "valid":
-        size -= _reach(window, dilation) - 1
-    return -(-size // stride)
-
-
-def transposed_size(
-    size: int | None,
-    window: int,
-    stride: int,
-    padding: str,
-    dilation: int = 1,
-    output_padding: int | None = None,
-) -> int | None:
-    """Size that a transposed convolution gives to an axis of this size.
-
-    Several sizes would shrink to the same one under a stride; `output_padding`, below the
-    stride, chooses among them. None takes the largest for ``"valid"`` and ``size * stride`` for
-    ``"same"``.
-    """
-    if size is None:
-        return None
-    reach = _reach(window, dilation)
-    if output_padding is None:
-        return size * stride + (max(reach - stride, 0) if padding == "valid" else 0)
-    cut = 2 * (reach // 2) if padding == "same" else 0
-    return (size - 1) * stride + reach - cut + output_padding
-
-
-def _reach(window: int, dilation: int) -> int:
-    """Positions between the first and the last that a dilated window touches, both counted."""
-    return (window - 1) * dilation + 1
-
-
-class Geometry(NamedTuple):
-    """How the windows of a convolution lie, a number or pair for each spatial axis.
-
-    Attributes:
-        pads: positions added before and after an axis; negative ones are cut off.
-        groups: how many parts channels and filters are cut into.
-    """
-
-    strides: tuple[int, ...]
-    pads: tuple[tuple[int, int], ...]
-    dilation: tuple[int, ...]
-    groups: int
-
-    def is_product(self, kernel: Shape) -> bool:
-        """Whether windows are single positions, all of them: then it is a product of matrices."""
-        strided = any(stride != 1 for stride in self.strides)
-        padded = any(pad != (0, 0) for pad in self.pads)
-        return set(kernel[:-2]) == {1} and self.groups == 1 and not strided and not padded
-
-
-Shape = tuple[int, ...]
+    return convolve(x, kernel, strides, padding, dilation, channels, channels_last, bias, relu)
 
 
 def _convolution(x: Any, kernel: Any, *, geometry: Geometry) -> Any:
@@ -200,20 +159,20 @@ def _kernel_gradient(x: Any, dy: Any, *, geometry: Geometry, shape: Shape) -> An
     return jax.linear_transpose(lambda k: _convolution(x, k, geometry=geometry), kernel)(dy)[0]
 
 
-def _output_shape(x: Shape, kernel: Shape, geometry: Geometry) -> Shape:
-    sizes = (
-        (size + sum(pad) - _reach(window, step)) // stride + 1
-        for size, pad, window, step, stride in zip(
-            x[1:-1], geometry.pads, kernel, geometry.dilation, geometry.strides
-        )
-    )
-    return (x[0], *sizes, kernel[-1])
-
-
-def _compiled(name: str, one: Any, other: Any, geometry: Geometry, shape: Shape) -> Any:
+def _compiled(
+    name: str,
+    one: Any,
+    other: Any,
+    bias: Any = None,
+    *,
+    geometry: Geometry,
+    shape: Shape,
+    relu: bool = False,
+) -> Any:
     """The CPU's own form, which knows three spatial axes: missing ones have size 1."""
     rank = len(geometry.strides)
-    kernel = shape if name.endswith("kernel_gradient") else other.shape
+    of_kernel = name.endswith("kernel_gradient")
+    kernel = shape if of_kernel else other.shape
     if kernel[-2] == 1 and (geometry.groups > 1 or kernel[-1] == 1):  # channels do not meet
         name = name.replace("convolution", "depthwise")
     ones = (1,) * (3 - rank)
@@ -221,17 +180,31 @@ def _compiled(name: str, one: Any, other: Any, geometry: Geometry, shape: Shape)
     def wide(shape: Shape, is_kernel: bool) -> Shape:
         return (*ones, *shape) if is_kernel else (shape[0], *ones, *shape[1:])
 
-    result = jax.ShapeDtypeStruct(wide(shape, name.endswith("kernel_gradient")), one.dtype)
+    operands = [
+        one.reshape(wide(one.shape, False)),
+        other.reshape(wide(other.shape, not of_kernel)),
+    ]
+    attributes: dict[str, Any] = {}
+    if name in _FINISHING:
+        operands.append(jnp.zeros(0, one.dtype) if bias is None else bias)
+        attributes["relu"] = relu
+    elif bias is not None:  # a form that only sums
+        sums = _compiled(name, one, other, geometry=geometry, shape=shape) + bias
+        return jnp.maximum(sums, 0) if relu else sums
     return native.call(
         name,
-        result,
-        one.reshape(wide(one.shape, False)),
-        other.reshape(wide(other.shape, not name.endswith("kernel_gradient"))),
+        jax.ShapeDtypeStruct(wide(shape, of_kernel), one.dtype),
+        *operands,
         stride=(*ones, *geometry.strides),
         dilation=(*ones, *geometry.dilation),
         low=(*(0 for _ in ones), *(pad[0] for pad in geometry.pads)),
         groups=geometry.groups,
+        **attributes,
     ).reshape(shape)
+
+
+# Those that can add a bias and cut off negative numbers.
+_FINISHING = ("convolution", "convolution_input_gradient", "depthwise")
 
 
 def _fits(one: Any, other: Any, *, geometry: Geometry, shape: Shape = ()) -> bool:
@@ -243,23 +216,26 @@ def _flops(y: Shape, kernel: Shape) -> float:
     return 2.0 * prod(y) * prod(kernel[:-1])
 
 
-convolution = forms.operation(
-    "convolution",
-    _convolution,
-    lambda x, kernel, geometry: _compiled(
-        "convolution", x, kernel, geometry, _output_shape(x.shape, kernel.shape, geometry)
-    ),
-    _fits,
-    flops=lambda x, kernel, geometry: _flops(
-        _output_shape(x.shape, kernel.shape, geometry), kernel.shape
-    ),
-)
+def _forward(
+    x: Any, kernel: Any, bias: Any = None, *, geometry: Geometry, relu: bool = False
+) -> Any:
+    shape = result_shape(x.shape, kernel.shape, geometry)
+    return _compiled("convolution", x, kernel, bias, geometry=geometry, shape=shape, relu=relu)
+
+
+def _forward_flops(x: Any, kernel: Any, geometry: Geometry) -> float:
+    return _flops(result_shape(x.shape, kernel.shape, geometry), kernel.shape)
+
+
+def _backward_flops(dy: Any, kernel: Any, geometry: Geometry, shape: Shape) -> float:
+    return _flops(dy.shape, kernel.shape)
+
+
+_backward = partial(_compiled, "convolution_input_gradient")
+
+convolution = forms.operation("convolution", _convolution, _forward, _fits, flops=_forward_flops)
 input_gradient = forms.operation(
-    "convolution_input_gradient",
-    _input_gradient,
-    partial(_compiled, "convolution_input_gradient"),
-    _fits,
-    flops=lambda dy, kernel, geometry, shape: _flops(dy.shape, kernel.shape),
+    "convolution_input_gradient", _input_gradient, _backward, _fits, flops=_backward_flops
 )
 kernel_gradient = forms.operation(
     "convolution_kernel_gradient",
@@ -267,6 +243,12 @@ kernel_gradient = forms.operation(
     partial(_compiled, "convolution_kernel_gradient"),
     _fits,
     flops=lambda x, dy, geometry, shape: _flops(dy.shape, shape),
+)
+finished_convolution = finished(
+    "finished_convolution", convolution, _convolution, _forward, _fits, _forward_flops
+)
+finished_transpose = finished(
+    "finished_transpose", input_gradient, _input_gradient, _backward, _fits, _backward_flops
 )
 forms.bilinear(
     convolution,

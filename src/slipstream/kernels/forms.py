@@ -210,7 +210,7 @@ def differentiable(
         )
         if not save:
             return found[:kept], derivatives
-        return found, [*derivatives, *map(_no_tangent, found[kept:])]
+        return found, [*derivatives, *map(no_tangent, found[kept:])]
 
     def tangent_transpose(cotangents: Any, *given: Any, count: int, saved: int, **kept: Any) -> Any:
         known, directions = given[: count + saved], given[count + saved :]
@@ -277,8 +277,8 @@ def _instantiated(primal: Any, tangent: Any) -> Any:
     return jax.numpy.zeros(primal.shape, primal.dtype)
 
 
-def _no_tangent(primal: Any) -> Any:
-    """What is saved counts as constant: the references of the derivatives do not look at it."""
+def no_tangent(primal: Any) -> Any:
+    """The tangent of a constant. What is saved is one: no derivative's reference looks at it."""
     return ad.Zero(jax.typeof(primal).to_tangent_aval())
 
 

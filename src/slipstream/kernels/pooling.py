@@ -216,6 +216,14 @@ def _fits(x: Any, *, geometry: Geometry) -> bool:
     return forms.floats(x) and suits and not empty
 
 
+def _mean_fits(x: Any, *, geometry: Geometry) -> bool:
+    if _one_window(x, geometry):
+        return forms.floats(x) and x.size > 0
+    # Overlapping windows share sums where the reference goes along one axis at a time.
+    apart = all(w <= s for w, s in zip(geometry.window, geometry.strides))
+    return apart and _fits(x, geometry=geometry)
+
+
 def _largest_compiled(x: Any, *, save: bool, geometry: Geometry) -> Any:
     shape = _sizes(x.shape, geometry)
     results = [jax.ShapeDtypeStruct(shape, x.dtype), jax.ShapeDtypeStruct(shape, np.uint8)]
@@ -224,19 +232,32 @@ def _largest_compiled(x: Any, *, save: bool, geometry: Geometry) -> Any:
     return _compiled("max_pool", results[:1], x, geometry=geometry)
 
 
+def _one_window(x: Any, geometry: Geometry) -> bool:
+    """Whether each channel's mean is over all of its positions."""
+    sides = geometry.window[0] == geometry.window[-1] == 1
+    return sides and geometry.window[1:-1] == x.shape[1:-1] and not any(map(any, geometry.pads))
+
+
 def _mean_compiled(x: Any, *, save: bool, geometry: Geometry) -> Any:
-    result = jax.ShapeDtypeStruct(_sizes(x.shape, geometry), x.dtype)
-    return _compiled("average_pool", [result], x, geometry=geometry)
+    sizes = _sizes(x.shape, geometry)
+    if _one_window(x, geometry):
+        flat = jax.ShapeDtypeStruct((sizes[0], sizes[-1]), x.dtype)
+        y = native.call("global_mean", flat, x.reshape(sizes[0], -1, sizes[-1]))
+        return [y.reshape(sizes)]
+    return _compiled("average_pool", [jax.ShapeDtypeStruct(sizes, x.dtype)], x, geometry=geometry)
 
 
 def _mean_gradient(arrays: Any, saved: Any, cotangents: Any, *, geometry: Geometry) -> Any:
     (x,), (dy,) = arrays, cotangents
+    if _one_window(x, geometry):
+        batch, *spatial, channels = x.shape
+        flat = jax.ShapeDtypeStruct((batch, prod(spatial), channels), x.dtype)
+        dx = native.call("global_mean_gradient", flat, dy.reshape(batch, channels))
+        return (dx.reshape(x.shape),)
     counts = _counts(x.shape, geometry)
     if counts.size > 1:
         dy, counts = dy / jnp.asarray(counts, dy.dtype), np.ones(1)
     scale = 1 / counts.item()
-    if geometry.window[1:-1] == x.shape[1:-1]:  # one window
-        return (jnp.broadcast_to(dy * jnp.asarray(scale, dy.dtype), x.shape),)
     return _compiled("average_pool_gradient", [x], dy, geometry=geometry, scale=scale)
 
 
@@ -252,16 +273,7 @@ _largest = forms.differentiable(
     inputs=1,
 )
 _mean = forms.differentiable(
-    "average_pool",
-    _mean_reference,
-    _mean_compiled,
-    _mean_gradient,
-    # Overlapping windows share sums where the reference goes along one axis at a time.
-    lambda x, geometry: (
-        _fits(x, geometry=geometry)
-        and all(w <= s for w, s in zip(geometry.window, geometry.strides))
-    ),
-    inputs=1,
+    "average_pool", _mean_reference, _mean_compiled, _mean_gradient, _mean_fits, inputs=1
 )
 
 

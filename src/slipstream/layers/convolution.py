@@ -68,14 +68,18 @@ class BaseConv(Spatial):
             self.bias = weight_arguments.create(self, "bias", (filters,))
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self.channel_axis: channels})
 
-    def _finish(self, outputs: Any) -> Any:
-        """Add the bias and apply the activation."""
-        if self.bias is not None:
-            bias = self.bias.value
-            if not self.channels_last:
-                bias = bias.reshape(-1, *(1,) * self.rank)
-            outputs = outputs + bias
-        return self.activation(outputs)
+    def _ending(self) -> dict[str, Any]:
+        """What the convolution does to its sums before it stores them."""
+        bias = None if self.bias is None else self.bias.value
+        return {"bias": bias, "relu": self._rectifies}
+
+    @property
+    def _rectifies(self) -> bool:
+        return self.activation is activations.relu
+
+    def _activated(self, outputs: Any) -> Any:
+        """The activation of what the convolution gives."""
+        return outputs if self._rectifies else self.activation(outputs)
 
     def _output_shape(self, input_shape: Any, filters: int) -> Any:
         sizes = self.window_sizes(
@@ -175,7 +179,7 @@ class Conv(BaseConv, Adaptable):
         """Apply the layer."""
         self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
         kernel = jnp.asarray(self.kernel)
-        return self._finish(
+        return self._activated(
             kernels.convolve(
                 inputs.astype(kernel.dtype),
                 kernel,
@@ -184,6 +188,7 @@ class Conv(BaseConv, Adaptable):
                 self.dilation_rate,
                 self.groups,
                 self.channels_last,
+                **self._ending(),
             )
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from slipstream.core.registry import register
 from slipstream.kernels import convolution as kernels
+from slipstream.kernels.geometry import transposed_size
 from slipstream.layers import weight_arguments
 from slipstream.layers.convolution import BaseConv
 
@@ -83,7 +84,7 @@ class ConvTranspose(BaseConv):
         """Apply the layer."""
         self.compute_output_shape(inputs.shape)  # complains about outputs that would be empty
         kernel = self.kernel.value
-        return self._finish(
+        return self._activated(
             kernels.convolve_transpose(
                 inputs.astype(kernel.dtype),
                 kernel,
@@ -92,6 +93,7 @@ class ConvTranspose(BaseConv):
                 self.dilation_rate,
                 self.output_padding,
                 self.channels_last,
+                **self._ending(),
             )
         )
 
@@ -99,7 +101,7 @@ class ConvTranspose(BaseConv):
         """``(batch, *wider, filters)``."""
         extra = self.output_padding or (None,) * self.rank
         sizes = [
-            kernels.transposed_size(input_shape[axis], k, s, self.padding, d, e)
+            transposed_size(input_shape[axis], k, s, self.padding, d, e)
             for axis, k, s, d, e in zip(
                 self.spatial_axes, self.kernel_size, self.strides, self.dilation_rate, extra
             )

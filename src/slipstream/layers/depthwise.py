@@ -67,7 +67,7 @@ class DepthwiseConv(BaseConv):
         """Apply the layer."""
         self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
         kernel = self.kernel.value
-        return self._finish(
+        return self._activated(
             kernels.depthwise(
                 inputs.astype(kernel.dtype),
                 kernel,
@@ -75,6 +75,7 @@ class DepthwiseConv(BaseConv):
                 self.padding,
                 self.dilation_rate,
                 self.channels_last,
+                **self._ending(),
             )
         )
 

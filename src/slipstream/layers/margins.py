@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
-
 from slipstream.core.registry import register
+from slipstream.kernels.resampling import pad
 from slipstream.layers.spatial import Spatial, is_count
 
 
@@ -66,7 +65,7 @@ class ZeroPadding(Margins):
     def call(self, inputs: Any) -> Any:
         """Pad."""
         widths = dict(zip(self.spatial_axes, self._ends()))
-        return jnp.pad(inputs, [widths.get(axis, (0, 0)) for axis in range(inputs.ndim)])
+        return pad(inputs, [widths.get(axis, (0, 0)) for axis in range(inputs.ndim)])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, *longer, channels)``."""

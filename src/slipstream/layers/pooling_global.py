@@ -58,7 +58,8 @@ class GlobalAveragePooling(GlobalPooling):
 
     def _pool(self, inputs: Any) -> Any:
         sizes = [inputs.shape[axis] for axis in self.spatial_axes]
-        means = average_pool(widen(inputs), sizes, sizes, "valid", self.channels_last)
+        exact = inputs if inputs.dtype == self.compute_dtype else widen(inputs)
+        means = average_pool(exact, sizes, sizes, "valid", self.channels_last)
         if not self.keepdims:
             means = jnp.squeeze(means, self.spatial_axes)
         return means.astype(self.compute_dtype)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from slipstream.core.registry import register
-from slipstream.kernels.resampling import resize_linear
+from slipstream.kernels.resampling import repeat, resize_linear
 from slipstream.layers.spatial import Spatial
 
 # Keras' names for what jax.image.resize does.
@@ -31,9 +30,7 @@ class UpSampling(Spatial):
 
     def call(self, inputs: Any) -> Any:
         """Repeat each position."""
-        for axis, factor in zip(self.spatial_axes, self._factors()):
-            inputs = jnp.repeat(inputs, factor, axis)
-        return inputs
+        return repeat(inputs, self._factors(), self.spatial_axes)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, *longer, channels)``."""

@@ -91,12 +91,13 @@ class SeparableConv(BaseConv):
             self.dilation_rate,
             self.channels_last,
         )
-        return self._finish(
+        return self._activated(
             kernels.convolve(
                 outputs,
                 self.pointwise_kernel.value,
                 (1,) * self.rank,
                 channels_last=self.channels_last,
+                **self._ending(),
             )
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 from slipstream.core import config
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
-from slipstream.kernels.convolution import output_size
+from slipstream.kernels.geometry import output_size
 
 
 class Spatial(Layer):
