@@ -83,7 +83,7 @@ def test_a_flat_folder_has_no_classes(tmp_path):
     WRITERS["txt"](tmp_path / "more" / "4.txt", 4)
     with pytest.raises(ValueError, match="both in itself and in folders"):
         read(tmp_path)
-    with pytest.raises(ValueError, match="target and columns are for tables"):
+    with pytest.raises(ValueError, match="header and names are for tables"):
         read(tmp_path, target="y")
 
 

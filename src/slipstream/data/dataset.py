@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -16,16 +16,35 @@ from slipstream.core.random import draw_seed
 from slipstream.data.prefetch import prefetch
 
 
+class Place(NamedTuple):
+    """Where to begin: all that the elements from there on follow from.
+
+    Attributes:
+        seed: fixes the orders of all passes, where a dataset has no seed of its own.
+        number: number of the pass, from 0.
+        skip: elements of it to leave out at the beginning.
+    """
+
+    seed: int
+    number: int = 0
+    skip: int = 0
+
+
 class Dataset:
     """Elements, usually batches, made anew in each pass.
 
     `fit` takes one as it is. The methods give new datasets and change nothing; they carry the names
-    of `tf.data`, so that scripts written for it go on working.
+    of `tf.data`, so that scripts written for it go on working. Orders drawn by `shuffle` follow
+    from a seed and the number of the pass alone, so that a resumed run goes on with the next
+    element.
 
     Args:
         make: gives an iterator for a new pass.
         length: number of elements; None if not known.
     """
+
+    _seed: int | None = None  # of the passes that are gone through by hand
+    _passes = 0
 
     def __init__(self, make: Callable[[], Iterator[Any]], length: int | None = None) -> None:
         self._make = make
@@ -34,10 +53,21 @@ class Dataset:
     @classmethod
     def from_iterable(cls, items: Iterable[Any]) -> Dataset:
         """A dataset of what an iterable (not a one-way iterator) gives."""
-        return cls(lambda: iter(items), len(items) if isinstance(items, Sized) else None)
+        return Dataset(lambda: iter(items), len(items) if isinstance(items, Sized) else None)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._make()
+        if self._seed is None:
+            self._seed = draw_seed()
+        self._passes += 1
+        return self.at(Place(self._seed, self._passes - 1))
+
+    def at(self, place: Place) -> Iterator[Any]:
+        """The elements of a pass from a place on."""
+        return islice(self._make(), place.skip, None)
+
+    def places(self, seed: int, number: int, skip: int = 0) -> Iterator[Any]:
+        """The same, as `fit` asks for it; None where nothing of an element could be read."""
+        return self.at(Place(seed, number, skip))
 
     def __len__(self) -> int:
         if self._length is None:
@@ -59,79 +89,88 @@ class Dataset:
             return function(*element) if isinstance(element, tuple) else function(element)
 
         if not num_parallel_calls:
-            return Dataset(lambda: map(apply, self), self._length)
+            return Placed(lambda place: map(apply, self.at(place)), self._length)
         workers = None if num_parallel_calls < 0 else num_parallel_calls
-        return Dataset(lambda: in_order(apply, self, workers), self._length)
+        return Placed(lambda place: in_order(apply, self.at(place), workers), self._length)
 
     def prefetch(self, buffer_size: int = -1) -> Dataset:
         """The same elements, made up to `buffer_size` ahead by a thread."""
         depth = buffer_size if buffer_size > 0 else 2
-        return Dataset(lambda: prefetch(iter(self), depth), self._length)
+        return Placed(lambda place: prefetch(self.at(place), depth), self._length)
 
     def cache(self) -> Dataset:
-        """The same elements, kept in memory once all have been made."""
+        """The same elements, kept in memory once all have been made: those of the first pass."""
         kept: list[Any] = []
 
-        def make() -> Iterator[Any]:
+        def make(place: Place) -> Iterator[Any]:
             if kept:
-                yield from kept[0]
+                yield from islice(kept[0], place.skip, None)
                 return
-            seen = []
-            for element in self:
+            seen: list[Any] = []
+            for element in self.at(Place(place.seed)):
                 seen.append(element)
-                yield element
+                if len(seen) > place.skip:
+                    yield element
             kept[:] = [seen]
 
-        return Dataset(make, self._length)
+        return Placed(make, self._length)
 
     def take(self, count: int) -> Dataset:
         """The first `count` elements; all for -1."""
         if count < 0:
             return self
         length = None if self._length is None else min(count, self._length)
-        return Dataset(lambda: islice(iter(self), count), length)
+        return Placed(
+            lambda place: islice(self.at(place), max(count - place.skip, 0)),
+            length,
+        )
 
     def skip(self, count: int) -> Dataset:
         """All but the first `count` elements."""
         length = None if self._length is None else max(self._length - count, 0)
-        return Dataset(lambda: islice(iter(self), count, None), length)
+        return Placed(lambda place: self.at(place._replace(skip=count + place.skip)), length)
 
     def repeat(self, count: int | None = None) -> Dataset:
         """`count` passes, one after the other; without end if not given."""
 
-        def make() -> Iterator[Any]:
-            done, found = 0, True
+        def make(place: Place) -> Iterator[Any]:
+            done, skip = divmod(place.skip, self._length) if self._length else (0, 0)
+            found = True
             while found and (count is None or done < count):
                 found = False
-                for element in self:
+                number = place.number * (count or 1) + done
+                for element in self.at(Place(place.seed, number, skip)):
                     found = True
                     yield element
-                done += 1
+                done, skip = done + 1, 0
+
+        def begin(place: Place) -> Iterator[Any]:
+            # Whole passes need not be made to be left out, where it is known how long they are.
+            return make(place) if self._length else islice(make(place), place.skip, None)
 
         whole = None if count is None or self._length is None else count * self._length
-        return Dataset(make, whole)
+        return Placed(begin, whole)
 
     def shuffle(self, buffer_size: int, seed: int | None = None) -> Dataset:
         """Another order in each pass, drawing from `buffer_size` elements at a time."""
-        orders = _orders(seed)
 
-        def make() -> Iterator[Any]:
-            generator = next(orders)
+        def make(place: Place) -> Iterator[Any]:
+            generator = np.random.default_rng([_own(seed, place), place.number])
             buffer: list[Any] = []
-            for element in self:
+            for element in self.at(place._replace(skip=0)):
                 buffer.append(element)
                 if len(buffer) >= buffer_size:
                     yield buffer.pop(generator.integers(len(buffer)))
-            for place in generator.permutation(len(buffer)):
-                yield buffer[place]
+            for number in generator.permutation(len(buffer)):
+                yield buffer[number]
 
-        return Dataset(make, self._length)
+        return Placed(lambda place: islice(make(place), place.skip, None), self._length)
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """`batch_size` elements stacked along a new first axis."""
 
-        def make() -> Iterator[Any]:
-            elements = iter(self)
+        def make(place: Place) -> Iterator[Any]:
+            elements = self.at(place._replace(skip=place.skip * batch_size))
             while part := list(islice(elements, batch_size)):
                 if drop_remainder and len(part) < batch_size:
                     return
@@ -140,18 +179,18 @@ class Dataset:
         length = self._length
         if length is not None:
             length = length // batch_size if drop_remainder else ceil(length / batch_size)
-        return Dataset(make, length)
+        return Placed(make, length)
 
     def unbatch(self) -> Dataset:
         """The rows of each element as elements."""
 
-        def make() -> Iterator[Any]:
-            for element in self:
+        def make(place: Place) -> Iterator[Any]:
+            for element in self.at(place._replace(skip=0)):
                 rows = len(jax.tree.leaves(element)[0])
                 for row in range(rows):
                     yield jax.tree.map(lambda leaf, row=row: leaf[row], element)
 
-        return Dataset(make)
+        return Placed(lambda place: islice(make(place), place.skip, None))
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """An iterator over the elements, which are NumPy arrays already."""
@@ -160,6 +199,23 @@ class Dataset:
     def cardinality(self) -> int:
         """Number of elements; -2 if not known."""
         return -2 if self._length is None else self._length
+
+
+class Placed(Dataset):
+    """A dataset whose passes may begin anywhere.
+
+    Args:
+        make: gives the elements from a place on.
+        length: number of elements of a pass; None if not known.
+    """
+
+    def __init__(self, make: Callable[[Place], Iterator[Any]], length: int | None = None) -> None:
+        self._make_at = make
+        self._length = length
+
+    def at(self, place: Place) -> Iterator[Any]:
+        """The elements of a pass from a place on."""
+        return self._make_at(place)
 
 
 def stack(elements: list[Any]) -> Any:
@@ -192,31 +248,26 @@ def in_order(
                 future.cancel()
 
 
-def _orders(seed: int | None) -> Iterator[np.random.Generator]:
-    """A generator for each pass, the same ones in every run for a given seed."""
-    start = draw_seed() if seed is None else seed
-    number = 0
-    while True:
-        yield np.random.default_rng([start, number])
-        number += 1
+def _own(seed: int | None, place: Place) -> int:
+    return place.seed if seed is None else seed
 
 
-class IndexedDataset(Dataset):
+class IndexedDataset(Placed):
     """Batches of examples that are made one by one, in threads, from their numbers.
 
     Args:
-        size: number of examples.
+        numbers: the examples' numbers, or how many there are.
         load: the example of a number: an array, a string or a tuple of such.
         batch_size: examples of a batch; None for single examples.
         shuffle: whether each pass has an order of its own.
-        seed: makes the orders repeatable.
+        seed: makes the orders repeatable; in `fit` the run's seed if not given.
         join: a list of examples as a batch.
         workers: threads that load.
     """
 
     def __init__(
         self,
-        size: int,
+        numbers: int | np.ndarray,
         load: Callable[[int], Any],
         batch_size: int | None,
         shuffle: bool = False,
@@ -224,15 +275,20 @@ class IndexedDataset(Dataset):
         join: Callable[[list[Any]], Any] = stack,
         workers: int = 8,
     ) -> None:
-        orders = _orders(seed)
+        rows = np.arange(numbers) if isinstance(numbers, int) else numbers
+        size = batch_size or 1
 
-        def make() -> Iterator[Any]:
-            order = next(orders).permutation(size) if shuffle else np.arange(size)
-            examples = in_order(load, order.tolist(), workers, 2 * (batch_size or 1))
+        def make(place: Place) -> Iterator[Any]:
+            order = rows
+            if shuffle:
+                generator = np.random.default_rng([_own(seed, place), place.number])
+                order = generator.permutation(rows)
+            chosen = order[place.skip * size :].tolist()
+            examples = in_order(load, chosen, workers, 2 * size)
             if batch_size is None:
                 yield from examples
                 return
             while part := list(islice(examples, batch_size)):
                 yield join(part)
 
-        super().__init__(make, size if batch_size is None else ceil(size / batch_size))
+        super().__init__(make, ceil(len(rows) / size))

@@ -12,6 +12,8 @@ import numpy as np
 
 from slipstream.core import config
 
+NAMED = 3  # files in an error
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -85,7 +87,7 @@ class Entry:
         if folder is None:
             raise FileNotFoundError(
                 f"The dataset {self.name!r} is not on this machine. Get it with: {self.remedy} "
-                f"(or put {' and '.join(self.files)} into {cache_folder()})."
+                f"(or put {self._named()} into {cache_folder()})."
             )
         try:
             return self.read(self, folder)
@@ -94,6 +96,12 @@ class Entry:
                 f"The dataset {self.name!r} in {folder} is damaged: {error}. Get it anew with: "
                 f"{self.remedy}"
             ) from error
+
+    def _named(self) -> str:
+        """The files, the first of them where there are many."""
+        if len(self.files) <= NAMED + 1:
+            return " and ".join(self.files)
+        return f"{', '.join(self.files[:NAMED])} and {len(self.files) - NAMED} more files"
 
 
 def cache_folder() -> Path:

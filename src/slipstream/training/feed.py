@@ -47,12 +47,13 @@ class Feed:
 
     Attributes:
         skip: batches of the next epoch that a run before this one has taken already.
+        before: batches that it has taken in the epochs before that.
     """
 
     def __init__(self, source: ArraySource | BatchSource, fill: bool) -> None:
         self.source = source
         self.fill = fill
-        self.skip = 0
+        self.skip = self.before = 0
         self._resident: Batch | None = None
         self.stays = isinstance(source, ArraySource) and _bytes(source.data) <= _budget()
 
@@ -63,9 +64,9 @@ class Feed:
 
     def epoch(self, seed: int, step: int) -> Iterator[Segment]:
         """The segments of one epoch, given the run's seed and the steps taken before."""
-        skip, self.skip = self.skip, 0
+        skip, before, self.skip, self.before = self.skip, self.before, 0, 0
         if not isinstance(self.source, ArraySource):
-            yield from prefetch(self._blocks(self.source.epoch(seed, step, skip)))
+            yield from prefetch(self._blocks(self.source.epoch(seed, step, skip, before)))
             return
         order = self.source.order(seed, step - skip)[skip:]
         if self.stays:

@@ -85,7 +85,7 @@ class Pass:
         A training run publishes its state after every dispatch, so nothing is lost.
         """
         live, clock, model = self.session.live, self.clock, self.callbacks.model
-        done, results = 0, None
+        done, results, skipped = 0, None, self.feed.skip
         segments = self.feed.epoch(live.seed, step)
         while True:
             if results is not None and not self.feed.stays:
@@ -144,6 +144,8 @@ class Pass:
                         self.callbacks.progress(self.mode, done, results)
                 if interrupt.asked or (self.mode == "train" and model.stop_training):
                     return carry, to_host(results)
+        if results is None and skipped:  # the run before took all of the epoch's batches
+            return carry, {}
         if results is None:
             raise ValueError(
                 "The data gave no batch for this epoch: the iterator is used up. Pass an object "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from slipstream.core.random import draw_seed
+import numpy as np
+
 from slipstream.data.dataset import IndexedDataset, stack
 from slipstream.data.folders.folder import (
     Listing,
@@ -46,7 +47,11 @@ class FileDataset(IndexedDataset):
             content = read(listing.paths[number])
             return content if targets is None else (content, targets[number])
 
-        super().__init__(len(listing.paths), load, batch_size, shuffle, seed, join)
+        # By their names, so that the order of a pass follows from its seed alone.
+        numbers = np.array(sorted(range(len(listing.paths)), key=listing.paths.__getitem__))
+        if not shuffle:
+            numbers = np.arange(len(listing.paths))
+        super().__init__(numbers, load, batch_size, shuffle, seed, join)
 
 
 def from_directory(
@@ -75,7 +80,6 @@ def from_directory(
     check_labels(labels, label_mode, listing.class_names)
     total = len(listing.paths)
     if shuffle:
-        seed = draw_seed() if seed is None else seed
         listing = shuffled(listing, seed)
 
     def make(which: str | None) -> FileDataset:

@@ -66,7 +66,7 @@ class Near:
         step = max(1, BLOCK // max(self.values.shape[1], 1))
         for begin in range(0, len(found), step):
             block = slice(begin, begin + step)
-            found[block] = self._scaled(block) @ directions
+            np.matmul(self._scaled(block), directions, out=found[block])
         return found
 
     def _radius(self) -> float:
@@ -84,26 +84,47 @@ class Near:
         """Roughly the distances of pairs of rows."""
         return np.sqrt(((self.sketch[one] - self.sketch[other]) ** 2).mean(1))
 
-    def orders(self, base: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each hash the rows sorted by it, and the hashes in that order.
+    def groups(
+        self, base: np.ndarray, chosen: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each hash the rows that share it with others, sorted by it, and their hashes.
 
         Args:
             base: ``(rows,)`` numbers that have to be equal as well.
+            chosen: ``(rows,)`` which rows there are to be.
         """
         if not self.radius or not self.moving.any():
             return
+        hashes = self._hashes()
+        places = np.flatnonzero(chosen & self.taking_part)
         for table in range(TABLES):
-            part = self.sketch[:, table * CELLS : (table + 1) * CELLS]
-            shift = self.generator.random(CELLS, np.float32)
-            cells = np.floor(part / (WIDTH * self.radius) + shift).astype(np.int64)
-            odd = self.generator.integers(0, 2**62, CELLS) * 2 + 1
-            mixed = base + (cells * odd).sum(1)
+            mixed = base[places] + hashes[table, places]
             mixed ^= mixed >> 29
+            shared = _repeated(mixed)
             # Within a cell by a direction of another hash, so that neighbours are close there too.
-            along = self.sketch[:, (table + 1) * CELLS % self.sketch.shape[1]]
-            order = np.lexsort((along, mixed))
-            order = order[self.taking_part[order]]
-            yield order, mixed[order]
+            along = self.sketch[places[shared], (table + 1) * CELLS % self.sketch.shape[1]]
+            shared = shared[np.lexsort((along, mixed[shared]))]
+            yield places[shared], mixed[shared]
+
+    def _hashes(self) -> np.ndarray:
+        """A number ``(hashes, rows)`` for the cells of each row in each hash."""
+        drawn = [
+            (
+                self.generator.random(CELLS, np.float32),
+                self.generator.integers(0, 2**62, CELLS) * 2 + 1,
+            )
+            for _ in range(TABLES)
+        ]
+        shift = np.concatenate([shifts for shifts, _ in drawn])
+        odd = np.stack([odds for _, odds in drawn])
+        found = np.empty((TABLES, len(self.sketch)), np.int64)
+        step = 2**18 // len(shift)  # what fits into the processor's cache
+        for begin in range(0, len(self.sketch), step):
+            cells = self.sketch[begin : begin + step] / (WIDTH * self.radius)
+            cells += shift
+            whole = np.floor(cells, out=cells).astype(np.int64).reshape(-1, TABLES, CELLS)
+            found[:, begin : begin + step] = np.einsum("rtc,tc->tr", whole, odd)
+        return found
 
     def alike(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Which pairs of rows are nearly equal."""
@@ -135,9 +156,7 @@ def near_pairs(tables: list[Near], base: np.ndarray, rows: np.ndarray) -> np.nda
     chosen = np.zeros(len(base), bool)
     chosen[rows] = True
     found: list[np.ndarray] = [np.zeros((0, 2), np.int64)]
-    for order, hashes in max(tables, key=lambda t: t.values.shape[1]).orders(base):
-        kept = chosen[order]
-        order, hashes = order[kept], hashes[kept]
+    for order, hashes in max(tables, key=lambda t: t.values.shape[1]).groups(base, chosen):
         for gap in range(1, NEIGHBOURS + 1):
             same = np.flatnonzero(hashes[gap:] == hashes[:-gap])
             found.append(np.sort(np.stack([order[same], order[same + gap]], 1), 1))
@@ -149,6 +168,20 @@ def near_pairs(tables: list[Near], base: np.ndarray, rows: np.ndarray) -> np.nda
     for table in tables:
         pairs = pairs[table.alike(pairs[:, 0], pairs[:, 1])]
     return pairs
+
+
+def _repeated(numbers: np.ndarray) -> np.ndarray:
+    """Places of the numbers that occur more than once, rising."""
+    # Those alone in a bucket need not be sorted, and these are most.
+    last = 2 ** (4 * len(numbers) + 1).bit_length() - 1
+    buckets = numbers & last
+    places = np.flatnonzero(np.bincount(buckets, minlength=last + 1)[buckets] > 1)
+    if not len(places):
+        return places
+    order = np.argsort(numbers[places])
+    ordered = numbers[places[order]]
+    again = ordered[1:] == ordered[:-1]
+    return np.sort(places[order[np.append(False, again) | np.append(again, False)]])
 
 
 def _figures(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

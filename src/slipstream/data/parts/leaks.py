@@ -121,7 +121,8 @@ def _alike(tables: list[Table], reader: Reader) -> tuple[np.ndarray, np.ndarray]
     exact = np.stack([np.arange(rows), leaders], 1)
     numbers = [table for table in tables if table.numbers]
     codes = [_near_codes(table, reader) for table in tables if not table.numbers]
-    codes += [np.isnan(t.values) for t in numbers if t.values.dtype.kind == "f" and not t.picture]
+    gaps = [np.isnan(t.values) for t in numbers if t.values.dtype.kind == "f" and not t.picture]
+    codes += [missing for missing in gaps if missing.any()]
     base = first_alike(codes) if codes else np.zeros(rows, np.int64)
     if not numbers:
         return leaders, joined(np.stack([np.arange(rows), base], 1), rows)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.core.random import draw_seed
-from slipstream.data.dataset import Dataset
+from slipstream.data.dataset import Dataset, Place, Placed
 
 
 def timeseries_dataset_from_array(
@@ -35,7 +34,7 @@ def timeseries_dataset_from_array(
         sampling_rate: steps from one step of a window to the next.
         batch_size: windows of a batch; None for single ones.
         shuffle: whether each pass has an order of its own.
-        seed: makes the orders repeatable.
+        seed: makes the orders repeatable; in `fit` the run's seed if not given.
         start_index, end_index: part of the series to use.
         format: kept for Keras' signature.
 
@@ -68,21 +67,20 @@ def timeseries_dataset_from_array(
             f"{(sequence_length - 1) * sampling_rate + 1}."
         )
     within = np.arange(sequence_length) * sampling_rate
-    base = draw_seed() if seed is None else seed
-    passes = iter(range(2**62))
 
     def pick(begins: Any) -> Any:
         windows = series[begins[..., None] + within]
         return windows if goals is None else (windows, goals[begins])
 
-    def make() -> Iterator[Any]:
+    def make(place: Place) -> Iterator[Any]:
         order = starts
         if shuffle:
-            order = np.random.default_rng([base, next(passes)]).permutation(starts)
+            own = place.seed if seed is None else seed
+            order = np.random.default_rng([own, place.number]).permutation(starts)
         if batch_size is None:
-            yield from map(pick, order)
+            yield from map(pick, order[place.skip :])
             return
-        for place in range(0, len(order), batch_size):
-            yield pick(order[place : place + batch_size])
+        for at in range(place.skip * batch_size, len(order), batch_size):
+            yield pick(order[at : at + batch_size])
 
-    return Dataset(make, ceil(len(starts) / (batch_size or 1)))
+    return Placed(make, ceil(len(starts) / (batch_size or 1)))

@@ -16,6 +16,7 @@ import numpy as np
 
 from slipstream.core import config
 from slipstream.core.files import atomic
+from slipstream.data.streams.bounded import in_use, trim
 from slipstream.data.streams.code import code_of
 from slipstream.data.streams.columns import Columns, arrow
 from slipstream.data.streams.parted import PieceStream, Reading
@@ -80,7 +81,11 @@ def kept(stream: Stream, folder: Any) -> Stream:
     path = place / f"{key}.arrow"
     if not path.exists():
         _write(stream, path)
+        if not folder:
+            trim(path)
     table = ArrowTable(str(path))
+    if not folder:
+        in_use(path, table)
     header = json.loads(table.schema.metadata[b"slipstream"])
     packed = Packed(_decoded(header["structure"]), header["shapes"], header["types"])
     names = table.schema.names
@@ -170,7 +175,7 @@ def _told(stream: Stream) -> Iterator[Any]:
         now = time.perf_counter()
         if shown and now - told > _TELL_SECONDS:
             told = now
-            left = (now - begun) / done * max(stream.rows - done, 0)
+            left = (now - begun) / done * max((stream.rows or 0) - done, 0)
             print(
                 f"\r\x1b[2KPreparing {stream._what}: {done:,} of {stream.rows:,} rows · "
                 f"{left:.0f} s left",

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from slipstream.data.folders import images
@@ -14,6 +15,7 @@ from slipstream.data.streams import examples
 from slipstream.data.streams.array_files import ArraysInMemory, HDF5File, NumPyFile
 from slipstream.data.streams.columns import arrow, make_shape
 from slipstream.data.streams.examples_stream import RowStream
+from slipstream.data.streams.iterated import IteratedStream, is_iterated
 from slipstream.data.streams.parted import PieceStream, Reading
 from slipstream.data.streams.stream import Failure, Options, Stream, unreadable, why
 from slipstream.data.streams.table_files import (
@@ -23,13 +25,14 @@ from slipstream.data.streams.table_files import (
     TableInMemory,
     open_arrow,
 )
-from slipstream.data.streams.text_tables import parsed
+from slipstream.data.streams.text_tables import FIRST_LINE, Naming, parsed
 
+_TABLES_OF_TEXT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 # How a file is opened, by the ending of its name.
 _OPENERS: dict[tuple[str, ...], Callable[[str], Any]] = {
     (".parquet", ".pq"): ParquetTable,
     (".arrow", ".arrows", ".feather", ".ipc"): open_arrow,
-    (".csv", ".csv.gz", ".tsv", ".tsv.gz"): parsed,
+    _TABLES_OF_TEXT: parsed,
     (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"): parsed,
     (".npy", ".npz"): NumPyFile,
     (".h5", ".hdf5"): HDF5File,
@@ -56,6 +59,8 @@ def read(
     color_mode: str = "rgb",
     sampling_rate: int | None = None,
     sequence_length: int | None = None,
+    header: int | str | None = "infer",
+    names: Sequence[str] | None = None,
 ) -> Stream:
     """A stream of batches of what a file, a folder or an object holds. `fit` takes it as it is.
 
@@ -67,7 +72,8 @@ def read(
         source: path or ``*`` pattern of Parquet, Arrow or Feather, CSV, JSON lines, ``.npy``,
             ``.npz``, HDF5 or text files; a folder of such files, or of pictures, sounds or texts; a
             list of paths; a table of pandas, polars or pyarrow; a `pyarrow.dataset.Dataset`; a
-            Hugging Face or PyTorch `Dataset`; a dictionary of arrays.
+            Hugging Face or PyTorch `Dataset`, or an `IterableDataset` of the former; a dictionary
+            of arrays.
         target: column to predict, or several; of arrays their name.
         columns: inputs; all but the target if not given. A single name stands for the column as it
             is, without an axis of columns.
@@ -87,6 +93,10 @@ def read(
         sampling_rate: rate in Hz that sounds are brought to; as they are if not given.
         sequence_length: samples that sounds are cut or padded to; the longest of a batch if not
             given.
+        header: of CSV files, as pandas has it: None if the first line holds data already, 0 if it
+            names the columns; the former if there are `names`, else the latter, when not given.
+        names: of the columns of CSV files, in their order. Where nothing names them they are
+            called ``"0"``, ``"1"``, …
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -97,13 +107,17 @@ def read(
     """
     options = Options(batch_size, shuffle, seed, transform, workers, errors)
     options.check()
+    naming = Naming.of(header, names)
     _check_shard(shard)
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         folder = _folder_kind(path) if os.path.isdir(path) else None
         if folder in _FOLDERS:
-            if target is not None or columns is not None:
-                raise ValueError(f"target and columns are for tables and arrays; {path!r} is none.")
+            if target is not None or columns is not None or naming != FIRST_LINE:
+                raise ValueError(
+                    "target, columns, header and names are for tables and arrays; "
+                    f"{path!r} is none."
+                )
             found: Any
             if folder is images.EXTENSIONS:
                 found = examples.pictures(path, image_size, color_mode)
@@ -112,9 +126,13 @@ def read(
             else:
                 found = examples.texts(path)
             return RowStream(found, options, repr(path), shard)
+    elif naming != FIRST_LINE and not isinstance(source, (list, tuple)):
+        raise ValueError(f"header and names are for CSV files; got {type(source)}.")
+    elif is_iterated(source):
+        return IteratedStream(source, options, target, columns, as_dict, shard)
     elif examples.is_map_style(source):
         return RowStream(examples.MapExamples(source), options, "the dataset", shard)
-    files, bad, alone = _files(source, errors)
+    files, bad, alone = _files(source, errors, naming)
     if alone:
         options = options._replace(errors="raise")
     shape = make_shape(files[0].kinds, target, columns, as_dict, hasattr(files[0], "schema"))
@@ -145,7 +163,7 @@ def _named(source: Any) -> str:
     return f"the {type(source).__name__}"
 
 
-def _files(source: Any, errors: str) -> tuple[list[Any], list[Failure], bool]:
+def _files(source: Any, errors: str, naming: Naming) -> tuple[list[Any], list[Failure], bool]:
     """Parted files of a source, those that cannot be opened, and whether one was asked for."""
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
@@ -157,11 +175,11 @@ def _files(source: Any, errors: str) -> tuple[list[Any], list[Failure], bool]:
             paths = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p))
             if not paths:
                 raise FileNotFoundError(f"There is no file {path!r}, and none of that pattern.")
-        return _opened(paths, paths == [path], errors)
+        return _opened(paths, paths == [path], errors, naming)
     if isinstance(source, (list, tuple)) and all(
         isinstance(item, (str, os.PathLike)) for item in source
     ):
-        return _opened([os.fspath(item) for item in source], False, errors)
+        return _opened([os.fspath(item) for item in source], False, errors, naming)
     if isinstance(source, dict) and source:
         return [ArraysInMemory("the dictionary", source)], [], True
     return _from_object(source), [], True
@@ -237,13 +255,19 @@ def _inside(path: str, endings: tuple[str, ...]) -> list[str]:
     )
 
 
-def _opened(paths: list[str], alone: bool, errors: str) -> tuple[list[Any], list[Failure], bool]:
+def _opened(
+    paths: list[str], alone: bool, errors: str, naming: Naming
+) -> tuple[list[Any], list[Failure], bool]:
     found: list[Any] = []
     bad: list[Failure] = []
     for path in paths:
         opener = next((o for ends, o in _OPENERS.items() if path.lower().endswith(ends)), None)
         if opener is None:
             raise ValueError(f"{path!r} is of no kind that can be read: {_all()}.")
+        if naming != FIRST_LINE:
+            if not path.lower().endswith(_TABLES_OF_TEXT):
+                raise ValueError(f"header and names are for CSV files; {path!r} is none.")
+            opener = partial(parsed, naming=naming)
         try:
             found.append(opener(path))
         except ImportError:

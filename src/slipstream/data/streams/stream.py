@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from slipstream.core.random import draw_seed
-from slipstream.data.dataset import Dataset
+from slipstream.data.dataset import Dataset, Place
 
 Failure = tuple[str, str]  # the file, and what is wrong with it
 
@@ -74,14 +73,14 @@ class Stream(Dataset):
     the number of the pass alone, so that a resumed run goes on with the next example.
 
     Attributes:
-        rows: rows of a pass.
+        rows: rows of a pass; None if not known.
         batch_size: rows of a batch; the last one of a pass may have fewer.
         bad: ``(path, reason)`` of each file, or part of one, that could not be read.
     """
 
-    def __init__(self, rows: int, options: Options, bad: list[Failure], what: str) -> None:
+    def __init__(self, rows: int | None, options: Options, bad: list[Failure], what: str) -> None:
         options.check()
-        if not rows:
+        if rows == 0:
             raise ValueError(f"{what} has no rows. Pass data with at least one example.")
         self.rows = rows
         self.batch_size = int(options.batch_size)
@@ -91,17 +90,11 @@ class Stream(Dataset):
         self._what = what
         self._told = [0]  # shared with the streams made from this one
         self._mapped: tuple[Callable[..., Any], ...] = ()
-        self._number = 0
-        super().__init__(self._next_pass, ceil(rows / self.batch_size))
+        self._length = None if rows is None else ceil(rows / self.batch_size)
 
-    def __iter__(self) -> Iterator[Any]:
-        return self._next_pass()
-
-    def _next_pass(self) -> Iterator[Any]:
-        if self.seed is None:
-            self.seed = draw_seed()
-        self._number += 1
-        return self.batches(self.seed, self._number - 1)
+    def at(self, place: Place) -> Iterator[Any]:
+        """The batches of a pass from a place on."""
+        return self.batches(*place)
 
     def batches(self, seed: int, number: int, skip: int = 0) -> Iterator[Any]:
         """The batches of a pass, ``x`` or ``(x, y)``.
@@ -157,7 +150,6 @@ class Stream(Dataset):
         is better given to `read` as `transform`.
         """
         new = copy.copy(self)
-        new._make = new._next_pass
         new._mapped = (*self._mapped, function)
         return new
 

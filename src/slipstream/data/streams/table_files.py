@@ -29,7 +29,7 @@ class TableFile:
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(
                 f"several columns are called {twice!r}. Rename them; if the first line of a CSV "
-                "file names no columns, pass pandas.read_csv(path, header=None)"
+                "file names no columns, pass header=None"
             )
 
     @property

@@ -10,10 +10,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from slipstream.core import config
 from slipstream.core.files import atomic
+from slipstream.data.streams.bounded import in_use, trim
 from slipstream.data.streams.columns import arrow
 from slipstream.data.streams.table_files import ArrowTable, TableFile, TableInMemory
 
@@ -22,24 +23,59 @@ _BLOCK_BYTES = 8 * 2**20
 _FORMAT = 1
 
 
-def parsed(path: str) -> TableFile:
+class Naming(NamedTuple):
+    """Where the columns of a CSV file have their names from.
+
+    Attributes:
+        header: whether the first line holds no data.
+        names: names in place of those in it; numbers as text if there are neither.
+    """
+
+    header: bool = True
+    names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, header: Any, names: Any) -> Naming:
+        """What the arguments of `read` say.
+
+        Raises:
+            ValueError: if they make no sense.
+        """
+        if header not in ("infer", 0, None) or isinstance(header, bool):
+            raise ValueError(
+                f"header must be 0 if the first line names the columns, else None; got {header!r}."
+            )
+        if names is None:
+            return cls(header is not None)
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"names must be a list of texts, one for each column; got {names!r}.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"names has an entry twice: {list(names)}. Columns need names apart.")
+        return cls(header == 0, tuple(names))
+
+
+FIRST_LINE = Naming()
+
+
+def parsed(path: str, naming: Naming = FIRST_LINE) -> TableFile:
     """A text file as a table: in memory, or if it is large as an Arrow file in the cache.
 
     Args:
         path: ends in ``.csv``, ``.tsv``, ``.jsonl``, ``.ndjson`` or ``.txt``, and ``.gz`` if
             compressed. Of a ``.txt`` file the rows are the lines, in a column ``text``.
+        naming: where the columns of a CSV file have their names from.
 
     Raises:
         Exception: pyarrow's or the decoder's, if the file is damaged.
     """
     arrow()
-    place = _place(path)
+    place = _place(path, naming)
     if place.exists():
-        return ArrowTable(str(place), path)
+        return _opened(place, path)
     types: dict[str, Any] = {}
     while True:  # until the types fit all rows; each round widens one
         try:
-            return _collect(path, place, types)
+            return _collect(path, place, types, naming)
         except _Wider as error:
             if types.get(error.column) == error.type or len(types) > 10_000:
                 raise ValueError(error.reason) from error
@@ -54,19 +90,20 @@ class _Wider(Exception):
         self.column, self.type, self.reason = column, type_, reason
 
 
-def _place(path: str) -> Path:
+def _place(path: str, naming: Naming) -> Path:
     found = os.stat(path)
-    key = json.dumps([_FORMAT, os.path.abspath(path), found.st_size, found.st_mtime_ns])
+    content = [_FORMAT, os.path.abspath(path), found.st_size, found.st_mtime_ns]
+    key = json.dumps(content if naming == FIRST_LINE else [*content, naming])
     name = hashlib.sha256(key.encode()).hexdigest()[:24]
     return config.cache_dir() / "tables" / f"{name}.arrow"
 
 
-def _collect(path: str, place: Path, types: dict[str, Any]) -> TableFile:
+def _collect(path: str, place: Path, types: dict[str, Any], naming: Naming) -> TableFile:
     """All blocks of a file: in memory as long as they are small."""
     pa = arrow()
     kept: list[Any] = []
     size = 0
-    blocks = _blocks(path, types)
+    blocks = _blocks(path, types, naming)
     for block in blocks:
         kept.append(block)
         size += block.nbytes
@@ -85,24 +122,41 @@ def _collect(path: str, place: Path, types: dict[str, Any]) -> TableFile:
             writer.write(kept.pop(0))
         for block in blocks:
             writer.write(block)
-    return ArrowTable(str(place), path)
+    trim(place)
+    return _opened(place, path)
 
 
-def _blocks(path: str, types: dict[str, Any]) -> Iterator[Any]:
+def _opened(place: Path, path: str) -> TableFile:
+    table = ArrowTable(str(place), path)
+    in_use(place, table)
+    return table
+
+
+def _blocks(path: str, types: dict[str, Any], naming: Naming) -> Iterator[Any]:
     name = path.removesuffix(".gz").lower()
     if name.endswith((".csv", ".tsv")):
-        return _csv(path, "\t" if name.endswith(".tsv") else ",", types)
+        return _csv(path, "\t" if name.endswith(".tsv") else ",", types, naming)
     return _lines(path, types, name.endswith(".txt"))
 
 
-def _csv(path: str, delimiter: str, types: dict[str, Any]) -> Iterator[Any]:
+def _csv(path: str, delimiter: str, types: dict[str, Any], naming: Naming) -> Iterator[Any]:
     pa = arrow()
     from pyarrow import csv
 
+    parsing = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    names = naming.names
+    if names is None and not naming.header:
+        plain = csv.ReadOptions(block_size=_BLOCK_BYTES, autogenerate_column_names=True)
+        with csv.open_csv(path, read_options=plain, parse_options=parsing) as first:
+            names = tuple(str(number) for number in range(len(first.schema)))
     reader = csv.open_csv(
         path,  # decompressed by its name
-        read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        read_options=csv.ReadOptions(
+            block_size=_BLOCK_BYTES,
+            column_names=names,
+            skip_rows=int(naming.header and names is not None),
+        ),
+        parse_options=parsing,
         convert_options=csv.ConvertOptions(column_types=types, strings_can_be_null=True),
     )
     schema = reader.schema

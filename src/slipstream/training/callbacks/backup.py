@@ -89,9 +89,10 @@ class BackupAndRestore(SavingCallback):
                 return
 
     def _resume(self, epoch: int, batch: int) -> None:
-        if self._feed is None or self._feed.steps is None:
+        steps = None if self._feed is None else self._feed.steps
+        if self._feed is None:
             batch = 0
-        elif batch >= self._feed.steps:  # nothing is left of the epoch
+        elif steps is not None and batch >= steps:  # nothing is left of the epoch
             epoch, batch = epoch + 1, 0
         self.model._resume_epoch = epoch
         self._resumed = (epoch, batch)
