@@ -1,5 +1,5 @@
-"""``python -m bench``: run every row and write ``RESULTS.md``, ``LAYERS.md``, ``MODELS.md`` and
-``SCALING.md`` in ``bench/``, with pictures of the last two."""
+"""``python -m bench``: run every row and write ``RESULTS.md``, ``LAYERS.md``, ``AUGMENTATION.md``,
+``MODELS.md`` and ``SCALING.md`` in ``bench/``, with pictures of the last two."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bench
 import slipstream
+from bench.augmentation.table import augmentation
 from bench.harness import (
     LIMIT,
     PEERS,
@@ -34,6 +35,7 @@ from bench.workloads import WORKLOADS, describe
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LAYERS = Path(__file__).with_name("LAYERS.md")
+AUGMENTATION = Path(__file__).with_name("AUGMENTATION.md")
 MODELS = Path(__file__).with_name("MODELS.md")
 SCALING = Path(__file__).with_name("SCALING.md")
 # Under the heading of the results, with the number of measurements.
@@ -50,7 +52,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="*",
-        help="sections: process fit overhead predict import layers models scaling",
+        help="sections: process fit overhead predict import layers augmentation models scaling",
     )
     parser.add_argument(
         "--layers",
@@ -106,6 +108,10 @@ def main() -> None:
         print(f"Written to {RESULTS.name}.")
     if not chosen.only or "layers" in chosen.only:
         of_layers(max(chosen.rounds, 7), chosen.layers or [])
+    if not chosen.only or "augmentation" in chosen.only:
+        part = augmentation(max(chosen.rounds, 7), [])
+        AUGMENTATION.write_text(f"{heading('Augmentation')}\n{part}")
+        print(f"Written to {AUGMENTATION.name}.")
     if not chosen.only or "models" in chosen.only:
         file = chosen.write or (None if chosen.cases else MODELS)
         above = f"{heading('Whole models')}\n{MEDIANS.format(chosen.rounds)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bench.layers.case import Case
+from bench.layers.draws import faults_of_draws
 
 TOLERANCE = 1e-3
-WHAT = ("outputs", "gradients of the input")
 
 
 def difference(case: Case, ours: list[np.ndarray], theirs: list[np.ndarray]) -> str:
@@ -17,24 +17,13 @@ def difference(case: Case, ours: list[np.ndarray], theirs: list[np.ndarray]) -> 
     square, whichever is greater. Of layers that draw, each is held against itself.
     """
     if case.row.random:
-        return _faults_of_dropout(case, ours) or _faults_of_dropout(case, theirs)
-    for what, a, b in zip(WHAT, ours, theirs):
+        return faults_of_draws(case, ours) or faults_of_draws(case, theirs)
+    for place, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        what = "gradients of the input" if place else "outputs"
         if a.shape != b.shape:
             return f"{what} have shapes {a.shape} and {b.shape}"
         scale = np.maximum(np.abs(b), np.sqrt(np.mean(b.astype(float) ** 2)))
         worst = float(np.max(np.abs(a - b) / np.maximum(scale, 1e-30), initial=0.0))
         if not worst <= TOLERANCE:
             return f"{what} differ by {worst:.1e}"
-    return ""
-
-
-def _faults_of_dropout(case: Case, arrays: list[np.ndarray]) -> str:
-    keep = 1 - case.row.arguments["rate"]
-    kept = arrays[0] != 0
-    if abs(kept.mean() - keep) > 0.02:
-        return f"{kept.mean():.3f} of the elements are kept"
-    if not np.allclose(arrays[0], kept * case.inputs / keep, rtol=TOLERANCE):
-        return "what is kept is scaled wrongly"
-    if arrays[1:] and not np.allclose(arrays[1], kept * case.cotangent / keep, rtol=TOLERANCE):
-        return "gradients do not follow what was kept"
     return ""

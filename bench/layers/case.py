@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.layers.rows import Row
 
-FORWARD, BACKWARD = MODES = ("forward", "forward+backward")
 THREADS = 2  # that a system may use
+WORDS = np.array([f"word{number}" for number in range(2000)])
 
 
 class Case(NamedTuple):
@@ -18,14 +18,14 @@ class Case(NamedTuple):
 
     Attributes:
         row: the row.
-        inputs: of ``row.shape``.
+        inputs: each of ``row.shape``.
         extras: arrays that a call takes besides: ``{"mask": (batch, time) bool}``.
         weights: of the layer, in Keras' order.
         cotangent: the fixed weights of the sum whose gradients are taken; the outputs' shape.
     """
 
     row: Row
-    inputs: np.ndarray
+    inputs: list[np.ndarray]
     extras: dict[str, np.ndarray]
     weights: list[np.ndarray]
     cotangent: np.ndarray
@@ -41,7 +41,7 @@ class Program(NamedTuple):
 
     Attributes:
         run: what is timed; it returns when the results are there.
-        arrays: calls it, and gives the outputs, then for the backward mode the gradient of the
+        arrays: calls it, and gives the outputs, then for the backward mode the gradient of each
             input (of the first weight where the input is ids), in Keras' layout.
         way: what sets it apart from the system's other ways to compute the same.
     """
@@ -51,17 +51,20 @@ class Program(NamedTuple):
     way: str = ""
 
 
-def inputs_of(row: Row) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A row's input and the further arrays of its call."""
+def inputs_of(row: Row) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    """A row's inputs and the further arrays of its call."""
     rng = np.random.default_rng(0)
+    if row.words:
+        words = WORDS[rng.integers(0, len(WORDS), (*row.shape, row.words))]
+        return [np.array([" ".join(each) for each in words.reshape(-1, row.words)])], {}
     if row.ids:
-        return rng.integers(0, row.ids, row.shape).astype(np.int32), {}
+        return [rng.integers(0, row.ids, row.shape).astype(np.int32)], {}
     extras = {}
     if row.masked:
         batch, time = row.shape[:2]
         lengths = rng.integers(time // 4, time + 1, (batch, 1))
         extras["mask"] = np.arange(time) < np.maximum(lengths, 1)
-    return rng.normal(size=row.shape).astype(np.float32), extras
+    return [rng.normal(size=row.shape).astype(np.float32) for _ in range(row.inputs)], extras
 
 
 def weights_like(names: list[str], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:

@@ -14,9 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import jax
 import numpy as np
 
+from bench.layers import slipstream_
 from bench.layers.case import (
-    BACKWARD,
-    FORWARD,
     Case,
     Program,
     cotangent_like,
@@ -24,7 +23,8 @@ from bench.layers.case import (
     weights_like,
 )
 from bench.layers.rows import Row
-from slipstream import layers
+from bench.layers.rows.row import BACKWARD, FORWARD
+from slipstream.core.layer import Layer
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
 
@@ -34,28 +34,31 @@ def build(library: Any, row: Row) -> Any | None:
     if not hasattr(library, row.family):
         return None
     if row.wraps:
-        name, arguments = row.wraps
-        return getattr(library, row.family)(_zeros(library, name, arguments), **row.arguments)
+        inner = [_zeros(library, name, arguments) for name, arguments in row.wraps]
+        one = inner[0] if len(inner) == 1 else inner
+        return getattr(library, row.family)(one, **row.arguments)
     return _zeros(library, row.family, row.arguments)
 
 
-def case_of(row: Row) -> tuple[Case, layers.Layer] | None:
+def case_of(row: Row) -> tuple[Case, Layer] | None:
     """The row's numbers and Slipstream's layer with them, or None while there is none."""
-    layer = build(layers, row)
+    layer = build(slipstream_, row)
     if layer is None:
         return None
     inputs, extras = inputs_of(row)
-    shape = _build(layer, layers, row)
+    shape = _build(layer, slipstream_, row)
     weights = weights_like([w.path for w in layer.weights], [w.shape for w in layer.weights])
     layer.set_weights(weights)
     return Case(row, inputs, extras, weights, cotangent_like(shape)), layer
 
 
-def keras_layer(case: Case) -> Any:
-    """Keras' layer with the case's weights."""
+def keras_layer(case: Case) -> Any | None:
+    """Keras' layer with the case's weights, or None where it has no such layer."""
     from bench.layers import keras_
 
     layer = build(keras_, case.row)
+    if layer is None:
+        return None
     _build(layer, keras_, case.row)
     for weight, value in zip(layer.weights, case.weights, strict=True):
         weight.assign(value)
@@ -63,8 +66,10 @@ def keras_layer(case: Case) -> Any:
 
 
 def programs(layer: Any, case: Case) -> dict[str, Program]:
-    """Both modes of a layer."""
+    """The modes of a row in a layer of Slipstream or Keras."""
     row = case.row
+    if row.host:
+        return _on_host(layer, case)
     trainable, fixed = jax.device_put(
         [
             [np.asarray(variable.value) for variable in group]
@@ -75,10 +80,12 @@ def programs(layer: Any, case: Case) -> dict[str, Program]:
     seed = jax.device_put(np.uint32(0))
     takes_training = "training" in inspect.signature(layer.call).parameters
 
-    def call(training: bool, trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any) -> Any:
-        ours = isinstance(layer, layers.Layer)
+    def call(
+        training: bool, trainable: Any, fixed: Any, x: list[Any], extras: Any, seed: Any
+    ) -> Any:
+        ours = isinstance(layer, Layer)
         with Scope(key=key_from(seed)).active() if ours else nullcontext():
-            arguments = (x, x) if row.twice else (x,)
+            arguments = _arguments(row, x)
             mode = {"training": training} if takes_training else {}
             return layer.stateless_call(trainable, fixed, *arguments, **row.call, **extras, **mode)
 
@@ -108,12 +115,30 @@ def programs(layer: Any, case: Case) -> dict[str, Program]:
 
     def arrays() -> list[np.ndarray]:
         outputs, gradients, _ = run_backward()
-        return [np.asarray(outputs), np.asarray(gradients[0][0] if row.ids else gradients[1])]
+        shown = gradients[0][:1] if row.ids else gradients[1]
+        return [np.asarray(array) for array in (outputs, *shown)]
 
-    return {
+    found = {
         FORWARD: Program(run_forward, lambda: [np.asarray(run_forward())]),
         BACKWARD: Program(run_backward, arrays),
     }
+    return {mode: found[mode] for mode in row.modes}
+
+
+def _on_host(layer: Any, case: Case) -> dict[str, Program]:
+    """A layer that is called on NumPy arrays, outside any compiled program."""
+
+    def run() -> Any:
+        return np.asarray(layer(*_arguments(case.row, case.inputs), **case.row.call))
+
+    return {FORWARD: Program(run, lambda: [run()])}
+
+
+def _arguments(row: Row, inputs: list[Any]) -> list[Any]:
+    """What a layer is called on: its input, query and value, or a list of inputs."""
+    if row.inputs > 1:
+        return [inputs]
+    return inputs * 2 if row.twice else inputs
 
 
 def _zeros(library: Any, name: str, arguments: dict[str, Any]) -> Any:
@@ -125,5 +150,6 @@ def _zeros(library: Any, name: str, arguments: dict[str, Any]) -> Any:
 
 def _build(layer: Any, library: Any, row: Row) -> tuple[int, ...]:
     """Build a layer by a call on symbols, which compiles nothing; the shape of the outputs."""
-    symbol = library.Input(batch_shape=row.shape, dtype="int32" if row.ids else "float32")
-    return tuple(layer(*([symbol] * (2 if row.twice else 1)), **row.call).shape)
+    dtype = "string" if row.words else "int32" if row.ids else "float32"
+    symbols = [library.Input(batch_shape=row.shape, dtype=dtype) for _ in range(row.inputs)]
+    return tuple(layer(*_arguments(row, symbols), **row.call).shape)

@@ -14,7 +14,7 @@ import traceback
 from typing import Any
 
 from bench.layers.agreement import difference
-from bench.layers.case import MODES, THREADS, Case, Program
+from bench.layers.case import THREADS, Case, Program
 from bench.layers.rows import ROWS, Row
 from bench.layers.timing import fastest, in_turn
 
@@ -47,19 +47,19 @@ def measured(row: Row, rounds: int) -> dict[str, dict[str, Any]]:
     try:
         found = jax_.case_of(row)
         if found is None:
-            return {mode: {"why": "not there yet"} for mode in MODES}
+            return {mode: {"why": "not there yet"} for mode in row.modes}
         case, layer = found
         ours, theirs = jax_.programs(layer, case), peers(case)
         return {
             mode: in_mode(
                 case, rounds, ours[mode], {name: each[mode] for name, each in theirs.items()}
             )
-            for mode in MODES
+            for mode in row.modes
         }
     except Exception as error:
         traceback.print_exc()
         why = f"failed: {type(error).__name__}: {str(error)[:100]!r}"
-        return {mode: {"why": why} for mode in MODES}
+        return {mode: {"why": why} for mode in row.modes}
 
 
 def in_mode(
@@ -76,16 +76,20 @@ def in_mode(
 
 
 def peers(case: Case) -> dict[str, dict[str, list[Program]]]:
-    """The peers that are installed: name, mode, and the ways of a peer to compute it."""
+    """The peers that have the layer: name, mode, and the ways of a peer to compute it."""
     from bench.layers import jax_
 
-    keras = jax_.programs(jax_.keras_layer(case), case)
-    found = {KERAS: {mode: [program] for mode, program in keras.items()}}
+    found = {}
+    if keras := jax_.keras_layer(case):
+        programs = jax_.programs(keras, case)
+        found[KERAS] = {mode: [program] for mode, program in programs.items()}
     try:
         from bench.layers import torch_
     except ImportError:
         return found
-    return {**found, TORCH: torch_.programs(case)}
+    if theirs := torch_.programs(case):
+        found[TORCH] = theirs
+    return found
 
 
 def disagreement(case: Case, ours: Program, peers: dict[str, list[Program]]) -> str:

@@ -26,10 +26,10 @@ def layers(rounds: int, families: list[str]) -> str:
         cells = [row.family, f"{row.what} {row.shape}".strip(), result["mode"]]
         if "seconds" in result:
             found = {name: median(values) for name, values in result["seconds"].items()}
-            ratio = min(seconds for name, seconds in found.items() if name != OURS) / found[OURS]
             cells += [f"{found[n] * 1e3:.3g}" if n in found else "–" for n in (OURS, KERAS, TORCH)]
-            cells.append(f"{ratio:.2f}×" if ratio >= EVEN else f"**{ratio:.2f}× slower**")
-            if ratio < EVEN:
+            ratio = best_ratio(found)
+            cells.append(shown(ratio))
+            if ratio is not None and ratio < EVEN:
                 lost.append((ratio, f"{row.name}, {result['mode']}"))
         else:
             cells += ["–", "–", "–", f"**{result['why']}**"]
@@ -43,8 +43,10 @@ def layers(rounds: int, families: list[str]) -> str:
             "`forward` is inference, `forward+backward` training: the outputs, and the gradients "
             "of their weighed sum for all weights and the input. PyTorch is eager, in the memory "
             "layout and on as many threads as are quickest for the row. Outputs and gradients of "
-            "the input are the same in all systems, or the row is void. The ratio is the best "
-            f"peer's time over ours; below {EVEN} it is marked.",
+            "the input are the same in all systems, or the row is void; a system without the "
+            "layer has an empty cell. What a layer passes on as it is, PyTorch gives as the same "
+            "memory, where a compiled program that ends there has to copy it. The ratio is the "
+            f"best peer's time over ours; below {EVEN} it is marked.",
             "",
             f"| layer | what, input | mode | {OURS} | {KERAS} | {TORCH} | best peer / ours |",
             "|---|---|---|---|---|---|---|",
@@ -55,6 +57,19 @@ def layers(rounds: int, families: list[str]) -> str:
             "",
         ]
     )
+
+
+def best_ratio(seconds: dict[str, float]) -> float | None:
+    """The best peer's time over ours, or None where no peer has the layer."""
+    peers = [each for name, each in seconds.items() if name != OURS]
+    return min(peers) / seconds[OURS] if peers else None
+
+
+def shown(ratio: float | None) -> str:
+    """A ratio as its cell in the table."""
+    if ratio is None:
+        return "–"
+    return f"{ratio:.2f}×" if ratio >= EVEN else f"**{ratio:.2f}× slower**"
 
 
 def _results(rounds: int, families: list[str]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Dense layers, embedding, normalization of features, softmax and dropout."""
+"""Dense layers, embedding, normalization of features, and activations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 
 from bench.layers.case import Case
+from bench.layers.torch_.function import Function
 from bench.layers.torch_.loading import linear, load
 
 
@@ -51,6 +53,8 @@ BUILDERS = {
     "Embedding": embedding,
     "LayerNormalization": layer_norm,
     "RMSNormalization": rms_norm,
+    "UnitNormalization": lambda case: Function(lambda x: normalize(x, dim=-1)),
     "Softmax": lambda case: torch.nn.Softmax(-1),
-    "Dropout": lambda case: torch.nn.Dropout(case.row.arguments["rate"]),
+    "LeakyReLU": lambda case: torch.nn.LeakyReLU(case.row.arguments["negative_slope"]),
+    "Activation": lambda case: torch.nn.GELU(),
 }

@@ -1,81 +1,40 @@
-"""Layers on channels and places: convolutions, pooling, resampling and their normalizations."""
+"""Layers on channels and places beside convolutions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from bench.layers.case import Case
+from bench.layers.torch_.function import Function
 from bench.layers.torch_.loading import load
 
-CONVOLUTIONS = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
+
+def max_pooling(kind: Any) -> Any:
+    """A builder for a module of maxima."""
+
+    def build(case: Case) -> Any:
+        arguments = case.row.arguments
+        return kind(arguments["pool_size"], arguments.get("strides"))
+
+    return build
 
 
-def channels_out_first(kernel: np.ndarray) -> np.ndarray:
-    """``(*places, inputs, outputs)`` as ``(outputs, inputs, *places)``."""
-    return np.moveaxis(kernel, (-1, -2), (0, 1))
-
-
-def convolution(case: Case) -> Any:
-    kernel, bias = case.weights
-    arguments = case.row.arguments
-    layer = CONVOLUTIONS[kernel.ndim - 2](
-        case.inputs.shape[-1],
-        kernel.shape[-1],
-        kernel.shape[:-2],
-        stride=arguments.get("strides", 1),
-        padding=arguments["padding"] if arguments["padding"] == "same" else 0,
-        dilation=arguments.get("dilation_rate", 1),
-        groups=arguments.get("groups", 1),
-    )
-    return load(layer, weight=channels_out_first(kernel), bias=bias)
-
-
-def transposed(case: Case) -> Any:
-    kernel, bias = case.weights
-    size, strides = kernel.shape[0], case.row.arguments["strides"]
-    layer = torch.nn.ConvTranspose2d(
-        *kernel.shape[:1:-1], size, stride=strides, padding=(size - strides) // 2
-    )
-    return load(layer, weight=channels_out_first(kernel), bias=bias)
-
-
-def by_channel(kernel: np.ndarray, bias: np.ndarray | None) -> Any:
-    """A convolution of each channel by itself, ``(*places, channels, 1)``."""
-    size, channels = kernel.shape[0], kernel.shape[2]
-    layer = torch.nn.Conv2d(
-        channels, channels, size, padding="same", groups=channels, bias=bias is not None
-    )
-    weight = np.moveaxis(kernel, (-2, -1), (0, 1))
-    return load(layer, weight=weight, **({} if bias is None else {"bias": bias}))
-
-
-def separable(case: Case) -> Any:
-    depthwise, pointwise, bias = case.weights
-    mixing = torch.nn.Conv2d(*pointwise.shape[2:], 1)
-    return torch.nn.Sequential(
-        by_channel(depthwise, None),
-        load(mixing, weight=channels_out_first(pointwise), bias=bias),
-    )
-
-
-def max_pooling(case: Case) -> Any:
-    arguments = case.row.arguments
-    return torch.nn.MaxPool2d(arguments["pool_size"], arguments.get("strides"))
-
-
-class Mean(torch.nn.Module):
-    """Mean over the places."""
-
-    def forward(self, x: Any) -> Any:
-        return x.mean((2, 3))
+def of(kind: Any, argument: str) -> Any:
+    """A builder for a module that takes one argument, by its name in Keras."""
+    return lambda case: kind(case.row.arguments[argument])
 
 
 def upsampling(case: Case) -> Any:
     mode = case.row.arguments.get("interpolation", "nearest")
     return torch.nn.Upsample(scale_factor=case.row.arguments["size"], mode=mode)
+
+
+def cropping(case: Case) -> Any:
+    """A copy of the middle, and no view, as the result of a compiled program is one."""
+    margin = case.row.arguments["cropping"]
+    return Function(lambda x: x[:, :, margin:-margin, margin:-margin].clone())
 
 
 def batch_norm(case: Case) -> Any:
@@ -90,18 +49,28 @@ def group_norm(case: Case) -> Any:
     return load(layer, weight=gamma, bias=beta)
 
 
+def slopes(case: Case) -> Any:
+    (alpha,) = case.weights
+    return load(torch.nn.PReLU(alpha.size), weight=alpha.reshape(-1))
+
+
 BUILDERS = {
-    "Conv1D": convolution,
-    "Conv2D": convolution,
-    "Conv3D": convolution,
-    "Conv2DTranspose": transposed,
-    "DepthwiseConv2D": lambda case: by_channel(*case.weights),
-    "SeparableConv2D": separable,
-    "MaxPooling2D": max_pooling,
-    "AveragePooling2D": lambda case: torch.nn.AvgPool2d(case.row.arguments["pool_size"]),
-    "GlobalAveragePooling2D": lambda case: Mean(),
+    "MaxPooling1D": max_pooling(torch.nn.MaxPool1d),
+    "MaxPooling2D": max_pooling(torch.nn.MaxPool2d),
+    "MaxPooling3D": max_pooling(torch.nn.MaxPool3d),
+    "AveragePooling1D": of(torch.nn.AvgPool1d, "pool_size"),
+    "AveragePooling2D": of(torch.nn.AvgPool2d, "pool_size"),
+    "AveragePooling3D": of(torch.nn.AvgPool3d, "pool_size"),
+    "GlobalAveragePooling2D": lambda case: Function(lambda x: x.mean((2, 3))),
+    "GlobalMaxPooling2D": lambda case: Function(lambda x: x.amax((2, 3))),
+    "AdaptiveAveragePooling2D": of(torch.nn.AdaptiveAvgPool2d, "output_size"),
+    "AdaptiveMaxPooling2D": of(torch.nn.AdaptiveMaxPool2d, "output_size"),
+    "UpSampling1D": upsampling,
     "UpSampling2D": upsampling,
-    "ZeroPadding2D": lambda case: torch.nn.ZeroPad2d(case.row.arguments["padding"]),
+    "UpSampling3D": upsampling,
+    "ZeroPadding2D": of(torch.nn.ZeroPad2d, "padding"),
+    "Cropping2D": cropping,
     "BatchNormalization": batch_norm,
     "GroupNormalization": group_norm,
+    "PReLU": slopes,
 }

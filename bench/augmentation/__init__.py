@@ -1,0 +1,1 @@
+"""Augmentation beside Keras on JAX and torchvision, and what it costs in a training."""

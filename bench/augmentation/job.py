@@ -1,0 +1,117 @@
+"""A process that times augmentation and prints one JSON line for each result.
+
+``python -m bench.augmentation.job ROUNDS [LAYER …]``. A line has the row's ``name``, ``called``,
+and ``seconds``, a list for each system, taken in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bench.augmentation.rows import ROWS, SHAPE
+
+OURS, KERAS, TORCH = "Slipstream", "Keras-jax", "torchvision"
+WAYS = IN_PROGRAM, BY_ITSELF = "in a program", "by itself"
+TRAINING = "training"
+
+
+def main() -> None:
+    """Time the layers named, or all and the training."""
+    answers, sys.stdout = sys.stdout, sys.stderr
+    from bench.augmentation.training import training
+    from bench.layers.job import limit_cores
+
+    limit_cores()
+    rounds, names = int(sys.argv[1]), sys.argv[2:]
+    for name in names or ROWS:
+        for called, seconds in measured(name, rounds):
+            line = {"name": name, "called": called, "seconds": seconds}
+            answers.write(json.dumps(line) + "\n")
+            answers.flush()
+    if not names:
+        line = {"name": TRAINING, "called": TRAINING, "seconds": training(rounds)}
+        answers.write(json.dumps(line) + "\n")
+        answers.flush()
+
+
+def measured(name: str, rounds: int) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """For each way to call a layer, seconds of a call on all pictures for each system."""
+    import jax
+    import keras
+    import numpy as np
+
+    from bench.layers.timing import fastest, in_turn
+    from slipstream import layers
+
+    pictures = jax.device_put(np.random.default_rng(0).uniform(0, 255, SHAPE).astype("float32"))
+    ours, theirs = (
+        programs(getattr(module, name)(**ROWS[name].options), pictures)
+        for module in (layers, keras.layers)
+    )
+    peer = _torchvision(name)
+    for called in WAYS:
+        systems = {OURS: ours[called]}
+        if _works(name, theirs[called]):
+            systems[KERAS] = theirs[called]
+        if peer:
+            systems[TORCH] = peer[fastest(peer)]
+        yield called, in_turn(systems, rounds)
+
+
+def programs(layer: Any, pictures: Any) -> dict[str, Callable[[], Any]]:
+    """What to time of a layer: it within a program, and it called on an array."""
+    import jax
+    import numpy as np
+
+    from slipstream import layers
+    from slipstream.core.random import key_from
+    from slipstream.core.scope import Scope
+
+    if isinstance(layer, layers.Layer):
+
+        @jax.jit
+        def compiled(seed: Any, pictures: Any) -> Any:
+            with Scope(key=key_from(seed)).active():
+                return layer(pictures, training=True)
+
+        state: Any = jax.device_put(np.uint32(0))
+    else:
+        layer(pictures, training=True)  # builds it
+
+        @jax.jit
+        def compiled(state: Any, pictures: Any) -> Any:
+            return layer.stateless_call([], state, pictures, training=True)[0]
+
+        state = [variable.value for variable in layer.non_trainable_variables]
+    return {
+        IN_PROGRAM: lambda: compiled(state, pictures).block_until_ready(),
+        BY_ITSELF: lambda: layer(pictures, training=True).block_until_ready(),
+    }
+
+
+def _works(name: str, program: Callable[[], Any]) -> bool:
+    """Whether Keras can do it; some of its layers cannot be compiled."""
+    try:
+        program()
+    except Exception as error:  # tracing raises many kinds of errors
+        print(f"Keras' {name}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
+        return False
+    return True
+
+
+def _torchvision(name: str) -> list[Callable[[], Any]]:
+    try:
+        from bench.augmentation import torchvision_
+    except ImportError:
+        return []
+    return torchvision_.ways(name)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ.setdefault("SLIPSTREAM_CACHE", "off")
+    main()

@@ -1,0 +1,126 @@
+"""The section of augmentation: runs the job in a process of its own and tabulates it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from bench.augmentation.job import KERAS, OURS, TORCH, TRAINING
+from bench.augmentation.rows import SHAPE
+from bench.augmentation.training import PLAIN
+from bench.layers.case import THREADS
+
+FLOOR = 3.0  # times the best peer's throughput that is asked of a layer
+COST = 15.0  # per cent that augmentation may cost a training
+
+
+def augmentation(rounds: int, names: list[str]) -> str:
+    """Time the layers named, or all and the training, and tabulate them; they show as they come."""
+    lines: list[str] = []
+    below: list[tuple[float, str]] = []
+    trained = ""
+    for result in _results(rounds, names):
+        seconds = result["seconds"]
+        if result["name"] == TRAINING:
+            trained = cost(seconds)
+            continue
+        line, ratio = row(result["name"], result["called"], seconds)
+        lines.append(line)
+        print(line, file=sys.stderr, flush=True)
+        if ratio is not None and ratio < FLOOR:
+            below.append((ratio, f"{result['name']}, {result['called']}"))
+    height, width, channels = SHAPE[1:]
+    return "\n".join(
+        [
+            f"Pictures a second, {SHAPE[0]} of {height}×{width}×{channels} in a call, at most "
+            f"{THREADS} threads: medians of {rounds} measurements, in turn within one process. "
+            "`in a program` is compiled as part of a training program, `by itself` is called on "
+            "an array as a data pipeline does; both on float32. torchvision's transforms are "
+            "called on uint8 tensors, a picture at a time, in one process or in "
+            f"{THREADS}, whichever is quicker for the row; MixUp and CutMix take all at once, "
+            f"and draw once for all ({_version()}). A dash: there is no such thing, or it cannot "
+            "be compiled. The ratio is ours over the best peer's.",
+            "",
+            f"| layer | called | {OURS} | {KERAS} | {TORCH} | ours / best peer |",
+            "|---|---|---|---|---|---|",
+            *lines,
+            "",
+            f"Below {FLOOR:g}× the best peer: {len(below)} of {len(lines)}.",
+            *(["", *[f"- {ratio:.2f}×: {what}" for ratio, what in sorted(below)]] if below else []),
+            "",
+            trained,
+        ]
+    )
+
+
+def _version() -> str:
+    try:
+        return f"torchvision {importlib.metadata.version('torchvision')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "torchvision is not installed"
+
+
+def row(name: str, called: str, seconds: dict[str, list[float]]) -> tuple[str, float | None]:
+    """A line of the table, and ours over the best peer's throughput if there is a peer."""
+    each = {system: SHAPE[0] / median(values) for system, values in seconds.items()}
+    peers = [each[system] for system in (KERAS, TORCH) if system in each]
+    ratio = each[OURS] / max(peers) if peers else None
+    cells = [name, called]
+    cells += [f"{each[s]:,.0f}" if s in each else "–" for s in (OURS, KERAS, TORCH)]
+    if ratio is None:
+        cells.append("–")
+    else:
+        cells.append(f"{ratio:.2f}×" if ratio >= FLOOR else f"**{ratio:.2f}×**")
+    return "| " + " | ".join(cells) + " |", ratio
+
+
+def cost(seconds: dict[str, list[float]]) -> str:
+    """The table of the training."""
+    plain = median(seconds[PLAIN])
+    lines = []
+    for name, values in seconds.items():
+        more = 100 * (median(values) / plain - 1)
+        shown = f"{more:+.1f} %" if more < COST else f"**{more:+.1f} %**"
+        lines.append(
+            f"| {name} | {1e3 * median(values):.4g} ({1e3 * min(values):.4g}–"
+            f"{1e3 * max(values):.4g}) | {'' if name == PLAIN else shown} |"
+        )
+    return "\n".join(
+        [
+            "## What it costs in a training",
+            "",
+            "ResNet-20 on 32×32 pictures, batches of 32, `fit` with these layers before the "
+            f"network, trained in turn within one process. {COST:g} % and more is marked.",
+            "",
+            "| before the network | ms a step | cost |",
+            "|---|---|---|",
+            *lines,
+            "",
+        ]
+    )
+
+
+def _results(rounds: int, names: list[str]) -> Iterator[dict[str, Any]]:
+    """What the process of the rows says, as it says it."""
+    settings = {"KERAS_BACKEND": "jax", "SLIPSTREAM_CACHE": "off", "OMP_NUM_THREADS": str(THREADS)}
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bench.augmentation.job", str(rounds), *names],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **settings},
+            text=True,
+        )
+        assert child.stdout is not None
+        for line in child.stdout:
+            yield json.loads(line)
+        if child.wait():
+            errors.seek(0)
+            raise RuntimeError(f"The process of the rows died:\n{errors.read()[-3000:]}")
