@@ -5,6 +5,7 @@ import pytest
 
 import slipstream
 from slipstream import layers
+from slipstream.data.dataset import Dataset
 from slipstream.models import load_model
 
 TEXTS = ["red green", "green", "blue red red", "yellow"]
@@ -111,6 +112,18 @@ def test_a_stream_keeps_its_places():
     entered = model._enter(stream)
     text = vectorizer()
     pairs = list(zip(stream.batches(7, 1, 2), entered.batches(7, 1, 2), strict=True))
+    assert len(pairs) == 3
+    for (words, y), (numbers, same) in pairs:
+        np.testing.assert_array_equal(numbers, text(words))
+        np.testing.assert_array_equal(y, same)
+
+
+def test_a_dataset_keeps_its_places():
+    data = Dataset.from_iterable(list(zip(TEXTS * 5, np.tile(Y, 5))))
+    data = data.shuffle(8).batch(4)
+    text = vectorizer()
+    model = slipstream.Sequential([layers.Input((), dtype="string"), text, layers.Embedding(9, 3)])
+    pairs = list(zip(data.places(7, 1, 2), model._enter(data).places(7, 1, 2), strict=True))
     assert len(pairs) == 3
     for (words, y), (numbers, same) in pairs:
         np.testing.assert_array_equal(numbers, text(words))

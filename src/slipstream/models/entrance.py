@@ -11,9 +11,9 @@ import numpy as np
 from slipstream.core.layer import Layer
 from slipstream.core.symbol import SymbolicTensor, is_symbolic, symbols_in
 from slipstream.data.batch_tuples import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from slipstream.data.dataset import Dataset
 from slipstream.data.pydataset import PyDataset
 from slipstream.data.sources import is_batches
-from slipstream.data.streams.stream import Stream
 from slipstream.models.graph import Graph
 from slipstream.models.inputs import arrange
 
@@ -125,6 +125,6 @@ def enter_all(x: Any, enter: Callable[[Any], Any]) -> Any:
     """Data, or batches of it, through an entrance."""
     if isinstance(x, PyDataset):
         return EnteredDataset(x, enter)
-    if isinstance(x, Stream):  # its batches keep their places
+    if isinstance(x, Dataset):  # its batches keep their places
         return x.map(lambda *batch: _entered(batch if len(batch) > 1 else batch[0], enter))
     return Entered(x, enter) if is_batches(x) else enter(x)
