@@ -1,4 +1,4 @@
-"""The compiled gradient of a dense kernel beside its reference."""
+"""The compiled products of dense layers and their gradients beside the reference."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,10 @@ pytestmark = needs_native
 
 @pytest.fixture(autouse=True)
 def small_ones_too(monkeypatch):
+    """And large ones: whatever the shape, the compiled form is what is tested."""
     monkeypatch.setattr(dense, "WORTH", 0)
+    for name, limit in {"_LEAST": 0, "_MOST": 2**40, "_MOST_ALONE": 2**40}.items():
+        monkeypatch.setattr(dense, name, limit)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -28,6 +31,36 @@ def test_value_and_gradients(rows, inputs, outputs, dtype):
     x, matrix = normal(rows, inputs, dtype=dtype), normal(inputs, outputs, seed=1, dtype=dtype)
     agree(dense.product, x, matrix)
     agree(dense.weight_gradient, x, normal(rows, outputs, seed=2, dtype=dtype))
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("rows", [1, 2, 6, 7, 23, 37, 41, 130, 800])
+def test_products_of_few_rows_and_of_many(rows, relu):
+    for inputs, outputs in ((1, 1), (3, 16), (17, 10), (130, 32), (99, 47), (300, 70)):
+        x, matrix = normal(rows, inputs), normal(inputs, outputs, seed=1)
+        bias = normal(outputs, seed=2)
+        agree(lambda x, m, b: dense.product(x, m, b, relu), x, matrix, bias)
+        agree(lambda x, m: dense.product(x, m, None, relu), x, matrix)
+
+
+def test_products_are_exact_to_float32():
+    """Rows that are read from the matrix itself, packed, turned round: all are float32 sums."""
+    for rows in (1, 5, 36, 200):
+        x, matrix = normal(rows, 513), normal(513, 77, seed=1)
+        wanted = np.asarray(x, "d") @ np.asarray(matrix, "d")
+        with native.kernels("native"):
+            np.testing.assert_allclose(dense.product(x, matrix), wanted, atol=2e-4)
+            back = jax.vjp(lambda x, m=matrix: dense.product(x, m), x)[1](jnp.asarray(wanted, "f"))[
+                0
+            ]
+        np.testing.assert_allclose(back, wanted @ np.asarray(matrix, "d").T, rtol=1e-4, atol=5e-3)
+
+
+def test_not_a_number_stays():
+    x = normal(9, 20).at[4, 3].set(jnp.nan)
+    with native.kernels("native"):
+        y = np.asarray(dense.product(x, normal(20, 40, seed=1), relu=True))
+    assert np.isnan(y[4]).all() and np.isfinite(np.delete(y, 4, 0)).all()
 
 
 def test_many_rows_are_exact_to_float32():
@@ -62,15 +95,20 @@ def test_second_derivatives_and_batching():
 
 def test_results_repeat_bit_for_bit():
     x, dy = normal(3000, 50), normal(3000, 70, seed=1)
-    run = jax.jit(dense.weight_gradient)
-    first = run(x, dy)
-    assert all(np.array_equal(first, run(x, dy)) for _ in range(3))
+    for run, *arrays in (
+        (jax.jit(dense.weight_gradient), x, dy),
+        (jax.jit(dense.product), x, normal(50, 300)),
+        (jax.jit(dense.product), x[:1], normal(50, 30_000)),
+    ):
+        first = run(*arrays)
+        assert all(np.array_equal(first, run(*arrays)) for _ in range(3))
 
 
 @settings(max_examples=15, deadline=None)
 @given(rows=st.integers(1, 70), inputs=st.integers(1, 70), outputs=st.integers(1, 70))
 def test_any_shape(rows, inputs, outputs):
     agree(dense.weight_gradient, normal(rows, inputs), normal(rows, outputs, seed=1))
+    agree(dense.product, normal(rows, inputs), normal(inputs, outputs, seed=1))
 
 
 @pytest.mark.long

@@ -59,9 +59,7 @@ def convolve(
     if not channels_last:
         x = jnp.moveaxis(x, 1, -1)
     if geometry.is_product(kernel.shape):
-        y = product(x, kernel.reshape(kernel.shape[-2:]))
-        y = y if bias is None else y + bias
-        y = jax.nn.relu(y) if relu else y
+        y = product(x, kernel.reshape(kernel.shape[-2:]), bias, relu)
     elif bias is None and not relu:
         y = convolution.bind(x, kernel, geometry=geometry)
     else:

@@ -1,7 +1,7 @@
-"""The product of rows with a matrix, as dense layers take it, and the gradient of the matrix.
+"""The product of rows with a matrix, as dense layers take it, and its gradients.
 
-The product and the gradient of the rows are XLA's, which are at the limit of the CPU. The gradient
-of the matrix has a form of our own there.
+On the CPU, XLA is at the limit for large products; small ones, which it starts slowly and on one
+thread, have a form of our own there, and so has the gradient of the matrix.
 """
 
 from __future__ import annotations
@@ -10,18 +10,33 @@ from math import prod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
+from slipstream.kernels.finish import finished
 
-WORTH = 2**20  # multiplications; below, a call costs more than it gains
+WORTH = 2**20  # multiplications; below, a call for the gradient costs more than it gains
+_LEAST, _MOST_ALONE, _MOST = 2**14, 2**23, 2**26  # multiplications of products
+_DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
 
-def product(x: Any, matrix: Any) -> Any:
-    """``x @ matrix`` of ``(…, inputs)`` and ``(inputs, outputs)``: ``(…, outputs)``."""
+def product(x: Any, matrix: Any, bias: Any = None, relu: bool = False) -> Any:
+    """``x @ matrix`` of ``(…, inputs)`` and ``(inputs, outputs)``: ``(…, outputs)``.
+
+    Args:
+        bias: ``(outputs,)``, added to the result.
+        relu: whether negative results become 0.
+    """
     if x.ndim < 2 or matrix.ndim != 2 or not forms.floats(x, matrix):
-        return x @ matrix
+        y = x @ matrix if bias is None else x @ matrix + bias
+        return jax.nn.relu(y) if relu else y
     rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
-    return _product.bind(rows, matrix).reshape(*x.shape[:-1], matrix.shape[-1])
+    if bias is None and not relu:
+        y = _product.bind(rows, matrix)
+    else:
+        bias = jnp.zeros(matrix.shape[1], x.dtype) if bias is None else bias
+        y = _finished.bind(rows, matrix, bias, relu=relu)
+    return y.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def weight_gradient(x: Any, dy: Any) -> Any:
@@ -42,23 +57,65 @@ def _flops(x: Any, other: Any) -> float:
     return 2.0 * prod(x.shape) * other.shape[1]
 
 
-_product = forms.operation(
-    "product",
-    lambda x, matrix: x @ matrix,
-    lambda x, matrix: x @ matrix,
-    forms.floats,
-    flops=_flops,
+def _reference(x: Any, matrix: Any) -> Any:
+    return x @ matrix
+
+
+def _back_reference(dy: Any, matrix: Any) -> Any:
+    return dy @ matrix.T
+
+
+def _product_compiled(
+    x: Any, matrix: Any, bias: Any = None, relu: bool = False, transposed: bool = False
+) -> Any:
+    columns = matrix.shape[0 if transposed else 1]
+    bias = jnp.zeros(0, x.dtype) if bias is None else bias
+    result = jax.ShapeDtypeStruct((x.shape[0], columns), x.dtype)
+    return native.call("product", result, x, matrix, bias, transposed=transposed, relu=relu)
+
+
+def _product_fits(x: Any, matrix: Any) -> bool:
+    work = prod(x.shape) * matrix.shape[1]
+    return _is_small(x, matrix, work)
+
+
+def _back_fits(dy: Any, matrix: Any) -> bool:
+    return _is_small(dy, matrix, prod(dy.shape) * matrix.shape[0])
+
+
+def _is_small(x: Any, matrix: Any, work: int) -> bool:
+    """Whether XLA is not at its best: it needs long to begin, and more for several threads."""
+    most = _MOST if native.threads() > 1 else _MOST_ALONE
+    single = {str(array.dtype) for array in (x, matrix)} == {"float32"}
+    return single and _LEAST <= work <= most and x.shape[1] <= _DEEPEST
+
+
+_product = forms.operation("product", _reference, _product_compiled, _product_fits, flops=_flops)
+_back = forms.operation(
+    "product_gradient",
+    _back_reference,
+    lambda dy, matrix: _product_compiled(dy, matrix, transposed=True),
+    _back_fits,
+    flops=lambda dy, matrix: 2.0 * prod(dy.shape) * matrix.shape[0],
 )
 _weight_gradient = forms.operation(
     "weight_gradient", lambda x, dy: x.T @ dy, _compiled, _fits, flops=_flops
 )
+_finished = finished(
+    "finished_product", _product, _reference, _product_compiled, _product_fits, _flops
+)
 forms.bilinear(
     _product,
-    lambda dy, shape, matrix: product(dy, matrix.T),
+    lambda dy, shape, matrix: _back.bind(dy, matrix),
     lambda dy, x, shape: weight_gradient(x, dy),
 )
 forms.bilinear(
+    _back,
+    lambda dx, shape, matrix: _product.bind(dx, matrix),
+    lambda dx, dy, shape: weight_gradient(dx, dy),
+)
+forms.bilinear(
     _weight_gradient,
-    lambda dw, shape, dy: product(dy, dw.T),
-    lambda dw, x, shape: product(x, dw),
+    lambda dw, shape, dy: _back.bind(dy, dw),
+    lambda dw, x, shape: _product.bind(x, dw),
 )

@@ -172,6 +172,13 @@ def call(
     return operation(*operands, **attributes)
 
 
+def threads() -> int:
+    """How many threads programs on the CPU have."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _features() -> set[str]:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -7,6 +7,7 @@ from typing import Any
 from slipstream import activations
 from slipstream.core import registry
 from slipstream.core.variable import Variable
+from slipstream.kernels.dense import product
 from slipstream.layers import weight_arguments
 from slipstream.layers.lora import Adaptable
 
@@ -54,6 +55,12 @@ class Affine(Adaptable):
         if self.bias is not None:
             outputs = outputs + self.bias.value
         return self.activation(outputs)
+
+    def _product(self, inputs: Any, matrix: Any, bias: Any, shape: tuple[int, ...]) -> Any:
+        """Inputs times a matrix, the bias added, brought to a shape, and the activation of that."""
+        relu = self.activation is activations.relu
+        outputs = product(inputs, matrix, bias, relu).reshape(shape)
+        return outputs if relu else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of an equal layer."""

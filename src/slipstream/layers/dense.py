@@ -86,11 +86,12 @@ class Dense(Affine):
 
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
-        outputs = product(inputs, self._kernel.value)
+        kernel = self._kernel.value
         if self.lora_enabled:
             a, b, scale = self._lora()
-            outputs = outputs + scale * (inputs @ a @ b)
-        return self._finish(outputs)
+            return self._finish(product(inputs, kernel) + scale * (inputs @ a @ b))
+        bias = None if self.bias is None else self.bias.value
+        return self._product(inputs, kernel, bias, (*inputs.shape[:-1], self.units))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, …, units)``."""

@@ -186,8 +186,12 @@ class EinsumDense(Affine):
             return self._finish(jnp.einsum(self.equation, inputs, kernel))
         rows, new = inputs.shape[: inputs.ndim - axes], kernel.shape[axes:]
         inputs = inputs.reshape(*rows, prod(kernel.shape[:axes]))
-        outputs = product(inputs, kernel.reshape(inputs.shape[-1], prod(new)))
-        return self._finish(outputs.reshape(*rows, *new))
+        matrix = kernel.reshape(inputs.shape[-1], prod(new))
+        bias = None if self.bias is None else self.bias.value
+        if bias is not None and bias.shape != new:  # it is not one number for each output
+            return self._finish(product(inputs, matrix).reshape(*rows, *new))
+        flat = None if bias is None else bias.reshape(-1)
+        return self._product(inputs, matrix, flat, (*rows, *new))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shape of the output; sizes that are shared with the input come from there."""

@@ -1,0 +1,210 @@
+// Rows times a matrix, or times its transpose, finished:
+//   y[n, o] = sum over i of x[n, i] * w[i, o], or of x[n, i] * w[o, i]
+//
+// A task has some columns for some rows, and packs the part of the matrix that it needs: that is
+// little beside its products, and no thread waits for another's packing. A matrix that meets few
+// rows is read as it lies.
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "finish.h"
+#include "handler.h"
+#include "tile.h"
+
+namespace slipstream {
+namespace {
+
+constexpr int64_t kMost = 384;       // rows of a task, whose numbers stay in the second cache
+constexpr int64_t kFew = 36;         // rows for which packing a matrix does not pay
+constexpr int64_t kFewest = 6;       // rows for which the matrix is read once, for all of them
+constexpr int64_t kLeast = 1 << 16;  // multiplications that are worth a thread
+
+struct Product {
+  int64_t rows, depth, columns;
+  bool transposed;  // w is (columns, depth)
+};
+
+// Four rows of four numbers as four columns.
+SLIPSTREAM_INLINE void turn(const float* from, int64_t step, float* to, int64_t to_step) {
+  typedef Vector<4> Four;
+  const Four a = load<Four>(from), b = load<Four>(from + step), c = load<Four>(from + 2 * step),
+             d = load<Four>(from + 3 * step);
+  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const Four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Four cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+  store(to + to_step, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+  store(to + 2 * to_step, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
+  store(to + 3 * to_step, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+}
+
+// A panel's columns, row after row, zeros to its width.
+void pack_panel(const Product& p, const float* w, const Panel& panel, float* to) {
+  const int64_t width = panel.width;
+  if (!p.transposed) {
+    for (int64_t k = 0; k < p.depth; ++k, to += width) {
+      const float* const row = w + k * p.columns + panel.first;
+      __builtin_prefetch(row + 8 * p.columns);
+      __builtin_prefetch(row + 8 * p.columns + 16);
+      std::memcpy(to, row, panel.count * sizeof(float));
+      std::memset(to + panel.count, 0, (width - panel.count) * sizeof(float));
+    }
+    return;
+  }
+  w += panel.first * p.depth;
+  if (panel.count < width) std::memset(to, 0, p.depth * width * sizeof(float));
+  int64_t k = 0;
+  for (; k + 4 <= p.depth; k += 4) {
+    int64_t j = 0;
+    for (; j + 4 <= panel.count; j += 4)
+      turn(w + j * p.depth + k, p.depth, to + k * width + j, width);
+    for (; j < panel.count; ++j)
+      for (int64_t i = k; i < k + 4; ++i) to[i * width + j] = w[j * p.depth + i];
+  }
+  for (; k < p.depth; ++k)
+    for (int64_t j = 0; j < panel.count; ++j) to[k * width + j] = w[j * p.depth + k];
+}
+
+// ROWS rows times 2 vectors of columns, read from the matrix itself.
+template <int ROWS>
+__attribute__((noinline)) void direct_tile(const Product& p, const float* x, const float* w,
+                                           int64_t column, const Finish& finish, float* y) {
+  Wide sums[ROWS][2];
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < 2; ++v) sums[r][v] = Wide{};
+  w += column;
+  for (int64_t k = 0; k < p.depth; ++k, w += p.columns) {
+    const Wide columns[2] = {load<Wide>(w), load<Wide>(w + kLanes)};
+    for (int ahead = 0; ahead < 2 * kLanes; ahead += 16)
+      __builtin_prefetch(w + 16 * p.columns + ahead);
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < 2; ++v) sums[r][v] += x[r * p.depth + k] * columns[v];
+  }
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < 2; ++v)
+      store(y + r * p.columns + column + v * kLanes, finish(sums[r][v], column + v * kLanes));
+}
+
+void direct_panel(const Product& p, const float* x, const float* w, int64_t column,
+                  const Finish& finish, float* y) {
+  int64_t left = p.rows;
+  const auto rows = [&](auto count) {
+    constexpr int many = decltype(count)::value;
+    for (; left >= many; left -= many, x += many * p.depth, y += many * p.columns)
+      direct_tile<many>(p, x, w, column, finish, y);
+  };
+  rows(std::integral_constant<int, kTileRows<2>>{});
+  rows(std::integral_constant<int, kTileRows<2> / 2>{});
+  rows(std::integral_constant<int, 2>{});
+  rows(std::integral_constant<int, 1>{});
+}
+
+// Few rows: each part sums over some of the matrix's rows, which lie side by side.
+void few_rows(Threads& threads, const Product& p, const float* x, const float* w,
+              const Finish& finish, float* y) {
+  constexpr int64_t together = 4;
+  const int64_t parts = std::clamp<int64_t>(p.depth * p.columns / kLeast, 1, 16);
+  const int64_t size = p.rows * p.columns;
+  static thread_local Scratch summing;
+  float* const sums = summing.get(parts * size);
+  parallel_for(threads, parts, [&](int64_t part) {
+    float* const own = sums + part * size;
+    std::memset(own, 0, size * sizeof(float));
+    const int64_t end = (part + 1) * p.depth / parts;
+    const auto add = [&](int64_t k, auto count) {
+      constexpr int many = decltype(count)::value;
+      const float* const row = w + k * p.columns;
+      for (int64_t n = 0; n < p.rows; ++n) {
+        const float* const numbers = x + n * p.depth + k;
+        float* const to = own + n * p.columns;
+        int64_t j = 0;
+        for (; j + kLanes <= p.columns; j += kLanes) {
+          Wide sum = load<Wide>(to + j);
+          for (int i = 0; i < many; ++i) {
+            sum += numbers[i] * load<Wide>(row + i * p.columns + j);
+            if (n == 0) __builtin_prefetch(row + (together + i) * p.columns + j);
+          }
+          store(to + j, sum);
+        }
+        for (; j < p.columns; ++j)
+          for (int i = 0; i < many; ++i) to[j] += numbers[i] * row[i * p.columns + j];
+      }
+    };
+    int64_t k = part * p.depth / parts;
+    for (; k + together <= end; k += together) add(k, std::integral_constant<int, together>{});
+    for (; k < end; ++k) add(k, std::integral_constant<int, 1>{});
+  });
+  for (int64_t n = 0; n < p.rows; ++n)
+    for (int64_t j = 0; j < p.columns; ++j) {
+      float total = 0.0f;
+      for (int64_t part = 0; part < parts; ++part) total += sums[part * size + n * p.columns + j];
+      y[n * p.columns + j] = finish(Vector<1>{total}, j)[0];
+    }
+}
+
+void multiply_all(Threads& threads, const Product& p, const float* x, const float* w,
+                  const Finish& finish, float* y) {
+  if (p.rows <= kFewest && !p.transposed) return few_rows(threads, p, x, w, finish, y);
+  const std::vector<Panel> panels = panels_of(p.columns);
+  const int64_t columns = static_cast<int64_t>(panels.size());
+  const int64_t wanted = std::min(3 * thread_count(threads),
+                                  p.rows * p.depth * p.columns / kLeast + 1);
+  int64_t blocks = std::max((p.rows + kMost - 1) / kMost, (wanted + columns - 1) / columns);
+  blocks = std::clamp<int64_t>(blocks, 1, std::max<int64_t>(1, p.rows / 24));
+  const int64_t block = ((p.rows + blocks - 1) / blocks + 11) / 12 * 12;
+  blocks = (p.rows + block - 1) / block;
+  std::vector<int64_t> from(std::min(block, p.rows)), to(from.size());
+  for (size_t r = 0; r < from.size(); ++r) {
+    from[r] = r * p.depth;
+    to[r] = r * p.columns;
+  }
+  const std::vector<Run> runs = {{0, p.depth}};
+  // Work that is worth no second thread is one task.
+  const int64_t tasks = wanted == 1 ? 1 : blocks * columns;
+  parallel_for(threads, tasks, [&](int64_t task) {
+    static thread_local Scratch packing;
+    for (int64_t i = task; i < blocks * columns; i += tasks) {
+      const Panel& panel = panels[i % columns];
+      const int64_t first = i / columns * block, count = std::min(block, p.rows - first);
+      const bool direct = !p.transposed && count <= kFew && panel.count == 2 * kLanes;
+      if (direct) {
+        const Product some = {count, p.depth, p.columns, false};
+        direct_panel(some, x + first * p.depth, w, panel.first, finish, y + first * p.columns);
+        continue;
+      }
+      float* const packed = packing.get(p.depth * panel.width);
+      pack_panel(p, w, panel, packed);
+      Panel alone = panel;
+      alone.packed = 0;
+      multiply(Rows<float>{x + first * p.depth, from.data(), y + first * p.columns, to.data(),
+                           count},
+               runs, p.depth, {alone}, packed, finish);
+    }
+  });
+}
+
+ffi::Error run(Threads threads, Array x, Array w, Array bias, int64_t transposed, int64_t relu,
+               Output y) {
+  static thread_local Scratch scratch;
+  const Product p = {x.dimensions()[0], x.dimensions()[1], y->dimensions()[1], transposed != 0};
+  const Finish finish =
+      finish_of(data<float>(bias), bias.dimensions()[0], p.columns, relu != 0, scratch);
+  multiply_all(threads, p, data<float>(x), data<float>(w), finish, data<float>(y));
+  return ffi::Error::Success();
+}
+
+SLIPSTREAM_HANDLER(product, run,
+                   ffi::Ffi::Bind()
+                       .Ctx<Threads>()
+                       .Arg<Array>()
+                       .Arg<Array>()
+                       .Arg<Array>()
+                       .Attr<int64_t>("transposed")
+                       .Attr<int64_t>("relu")
+                       .Ret<Array>());
+
+}  // namespace
+}  // namespace slipstream
