@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from slipstream.kernels.pooling import (
-    adaptive_average_pool,
-    adaptive_max_pool,
-    average_pool,
-    max_pool,
-)
+from slipstream.kernels.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
+from slipstream.kernels.pooling import average_pool, max_pool
 
 CASES = [
     # Windows side by side, that divide the input or do not.

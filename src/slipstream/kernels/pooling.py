@@ -48,6 +48,12 @@ def average_pool(
     return means
 
 
+def largest_of(x: Any, window: Sequence[int]) -> Any:
+    """Largest element of each of the windows, one size for each axis, that lie side by side."""
+    geometry = Geometry(tuple(window), tuple(window), ((0, 0),) * x.ndim)
+    return (_max if jnp.issubdtype(x.dtype, jnp.floating) else _reduce_max)(x, geometry)
+
+
 class Geometry(NamedTuple):
     """How windows lie, a number or pair for each axis; those of batch and channels are 1."""
 
@@ -275,42 +281,3 @@ _largest = forms.differentiable(
 _mean = forms.differentiable(
     "average_pool", _mean_reference, _mean_compiled, _mean_gradient, _mean_fits, inputs=1
 )
-
-
-def adaptive_max_pool(x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Any:
-    """Maximum over parts of each axis, as many as `sizes` says; see `_parts`."""
-    for size, axis in zip(sizes, axes):
-        starts, stops = _parts(x.shape[axis], size)
-        reach = int(np.max(stops - starts))
-        # A short part repeats its last position, which changes no maximum.
-        places = np.minimum(starts[:, None] + np.arange(reach), stops[:, None] - 1)
-        x = jnp.max(jnp.take(x, places, axis), axis + 1)
-    return x
-
-
-def adaptive_average_pool(x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Any:
-    """Mean over parts of each axis, as many as `sizes` says; see `_parts`."""
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
-    means = x.astype(dtype)
-    for size, axis in zip(sizes, axes):
-        starts, stops = _parts(x.shape[axis], size)
-        places = np.arange(x.shape[axis])[:, None]
-        shares = ((places >= starts) & (places < stops)) / (stops - starts)
-        means = jnp.moveaxis(
-            jnp.tensordot(means, jnp.asarray(shares, dtype), (axis, 0), precision="highest"),
-            -1,
-            axis,
-        )
-    return means.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else means
-
-
-def _parts(length: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each of `number` parts of an axis starts and stops, shared positions counted in both.
-
-    Raises:
-        ValueError: if the axis is empty.
-    """
-    if length < 1:
-        raise ValueError(f"An axis of size {length} cannot be pooled to size {number}.")
-    index = np.arange(number)
-    return index * length // number, -(-(index + 1) * length // number)

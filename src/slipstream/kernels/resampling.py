@@ -1,4 +1,4 @@
-"""Positions along axes repeated, interpolated or put between zeros: sums over a few of the input's.
+"""Positions along axes repeated, interpolated, averaged or put between zeros: weighted sums.
 
 The gradient is a sum of the same kind, from the transposed weights: nothing is scattered. On the
 CPU both have a form of our own, which goes along all axes at once.
@@ -30,7 +30,7 @@ class Axis(NamedTuple):
         place: which axis.
         size, wanted: how long it is, and will be.
         way: ``"repeat"``, ``"linear"``, ``"smooth"`` (linear and, where it becomes shorter, with a
-            wider filter), or ``"shift"``.
+            wider filter), ``"mean"`` (of parts of nearly equal length, see `parts`) or ``"shift"``.
         low: where the first position goes when shifted, after zeros; if negative, it is cut off.
     """
 
@@ -87,6 +87,28 @@ def resize_linear(x: Any, shape: Sequence[int], antialias: bool = False) -> Any:
     return _changed(x, tuple(changes))
 
 
+def average_parts(x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Any:
+    """Mean over `parts` of each of `axes`, in ascending order, as many as `sizes` says.
+
+    Args:
+        x: of a floating type.
+    """
+    changes = (Axis(axis, x.shape[axis], size, "mean") for size, axis in zip(sizes, axes))
+    return _changed(x, tuple(axis for axis in changes if axis.size != axis.wanted))
+
+
+def parts(length: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each of `number` parts of an axis starts and stops, shared positions counted in both.
+
+    Raises:
+        ValueError: if the axis is empty.
+    """
+    if length < 1:
+        raise ValueError(f"An axis of size {length} cannot be pooled to size {number}.")
+    index = np.arange(number)
+    return index * length // number, -(-(index + 1) * length // number)
+
+
 def _changed(x: Any, axes: tuple[Axis, ...]) -> Any:
     if not axes or x.size == 0 or not jnp.issubdtype(x.dtype, jnp.floating):
         return _reference(x, axes=axes, backward=False)
@@ -119,6 +141,12 @@ def _shares(axis: Axis) -> tuple[Any, Any, Any]:
         return results, results - low, np.ones(len(results))
     if way == "repeat":
         return results, results // (wanted // size), np.ones(wanted)
+    if way == "mean":
+        starts, stops = parts(size, wanted)
+        lengths = stops - starts
+        ends = np.cumsum(lengths)
+        positions = np.arange(ends[-1]) - np.repeat(ends - lengths - starts, lengths)
+        return np.repeat(results, lengths), positions, np.repeat(1 / lengths, lengths)
     places = (results + 0.5) * size / wanted - 0.5
     reach = max(size / wanted, 1.0) if way == "smooth" else 1.0
     positions = np.ceil(places - reach)[:, None] + np.arange(int(2 * reach) + 1)
@@ -131,9 +159,10 @@ def _shares(axis: Axis) -> tuple[Any, Any, Any]:
 
 
 def _reference(x: Any, *, axes: tuple[Axis, ...], backward: bool) -> Any:
+    dtype = x.dtype
     for axis in axes:
         x = _WAYS.get(axis.way, _interpolated)(x, axis, backward)
-    return x
+    return x.astype(dtype)
 
 
 def _shifted(x: Any, axis: Axis, backward: bool) -> Any:
@@ -162,7 +191,18 @@ def _interpolated(x: Any, axis: Axis, backward: bool) -> Any:
     return total.astype(x.dtype)
 
 
-_WAYS = {"repeat": _repeated, "shift": _shifted}
+def _averaged(x: Any, axis: Axis, backward: bool) -> Any:
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    results, positions, weights = _shares(axis)
+    matrix = np.zeros((axis.size, axis.wanted), dtype)
+    matrix[positions, results] = weights
+    product = jnp.tensordot(
+        x.astype(dtype), matrix, (axis.place, int(backward)), precision="highest"
+    )
+    return jnp.moveaxis(product, -1, axis.place)
+
+
+_WAYS = {"repeat": _repeated, "shift": _shifted, "mean": _averaged}
 
 
 def _view(shape: Sequence[int], axes: tuple[Axis, ...]) -> list[Axis | int]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
+from slipstream.kernels import joining
 
 
 class Merge(Layer):
@@ -149,7 +150,7 @@ class Concatenate(Merge):
 
     def call(self, inputs: Any) -> Any:
         """Concatenate."""
-        return jnp.concatenate(inputs, self.axis)
+        return joining.concatenate(inputs, self.axis)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The common shape with the sizes on `axis` added."""

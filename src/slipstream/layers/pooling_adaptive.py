@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream.core.registry import register
-from slipstream.kernels.pooling import adaptive_average_pool, adaptive_max_pool
+from slipstream.kernels.adaptive_pooling import adaptive_average_pool, adaptive_max_pool
 from slipstream.layers.spatial import Spatial
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
+from slipstream.kernels.global_max import global_max
 from slipstream.kernels.normalization import widen
 from slipstream.kernels.pooling import average_pool
 from slipstream.layers.spatial import Spatial
@@ -50,7 +51,10 @@ class GlobalMaxPooling(GlobalPooling):
     """Maximum over the spatial axes."""
 
     def _pool(self, inputs: Any) -> Any:
-        return jnp.max(inputs, self.spatial_axes, keepdims=self.keepdims)
+        if not self.channels_last:
+            return jnp.max(inputs, self.spatial_axes, keepdims=self.keepdims)
+        largest = global_max(inputs)
+        return jnp.expand_dims(largest, self.spatial_axes) if self.keepdims else largest
 
 
 class GlobalAveragePooling(GlobalPooling):

@@ -144,8 +144,10 @@ class RNN(Layer):
                 "out empty sequences, or pad and mask them."
             )
         run: Any = self._run_by_steps
+        # Where a mask begins with False, cells one by one would show another of the given states.
+        given = mask is not None and (self.stateful or initial_state is not None)
         if (
-            isinstance(self.cell, RecurrentCell)
+            isinstance(self.cell, RecurrentCell if given else (RecurrentCell, StackedRNNCells))
             and self.cell.by_sequences
             and self.cell.compute_dtype == self.compute_dtype
         ):

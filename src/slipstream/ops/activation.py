@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, operation
+from slipstream.kernels import gelu as gelu_kernels
 from slipstream.kernels import softmax as kernels
 from slipstream.ops.define import Function, as_axis, as_float, unary
 
@@ -78,7 +79,7 @@ def gelu(x: Array, approximate: bool = True) -> Any:
     Args:
         approximate: use the tanh approximation.
     """
-    return jax.nn.gelu(as_float(x), approximate)
+    return gelu_kernels.gelu(as_float(x), bool(approximate))
 
 
 @op

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.operation import Array, operation
-from slipstream.kernels import convolution, pooling
+from slipstream.kernels import adaptive_pooling, convolution, pooling
 from slipstream.ops.define import as_tuple
 
 op = operation("nn", filled={"data_format": config.image_data_format})
@@ -199,13 +199,13 @@ def _pool(
 @op
 def adaptive_max_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Any:
     """Largest element of each of `output_size` nearly equal parts of the spatial axes."""
-    return _adaptive(pooling.adaptive_max_pool, inputs, output_size, data_format)
+    return _adaptive(adaptive_pooling.adaptive_max_pool, inputs, output_size, data_format)
 
 
 @op
 def adaptive_average_pool(inputs: Array, output_size: Any, data_format: str | None = None) -> Any:
     """Mean of each of `output_size` nearly equal parts of the spatial axes."""
-    return _adaptive(pooling.adaptive_average_pool, inputs, output_size, data_format)
+    return _adaptive(adaptive_pooling.adaptive_average_pool, inputs, output_size, data_format)
 
 
 def _adaptive(pool: Callable[..., Any], inputs: Any, output_size: Any, data_format: Any) -> Any:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.operation import Array, Arrays, Index, operation
+from slipstream.kernels import joining
 from slipstream.ops.define import as_axis, unary
 
 op = operation("numpy")
@@ -118,7 +119,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Index
 @op
 def concatenate(xs: Arrays, axis: int = 0) -> Any:
     """Arrays joined along an axis they have."""
-    return jnp.concatenate(xs, axis)
+    return joining.concatenate(xs, axis)
 
 
 @op
