@@ -52,6 +52,8 @@ _loops: ContextVar[bool] = ContextVar("slipstream_loops", default=True)
 
 # Costs of operations that say their own, by the primitive's name; they are given the equation.
 RULES: dict[str, Callable[[Any], Cost]] = {}
+# Those of them that are sooner computed again than kept.
+QUICK: set[str] = set()
 
 _FREE = frozenset(
     [

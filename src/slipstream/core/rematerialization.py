@@ -136,4 +136,5 @@ def _attach_all(array: Any, notes: dict[str, Any]) -> None:
 def _kept(primitive: Any, *_: Any, **__: Any) -> bool:
     """Results of what takes long."""
     name = primitive.name
-    return name in ("dot_general", "conv_general_dilated", "scan", "while") or name in cost.RULES
+    own = name in cost.RULES and name not in cost.QUICK
+    return own or name in ("dot_general", "conv_general_dilated", "scan", "while")

@@ -30,6 +30,7 @@ def operation(
     flops: Callable[..., float] | None = None,
     shapes: Callable[..., Any] | None = None,
     known: Form | None = None,
+    quick: bool = False,
 ) -> Primitive:
     """A primitive that runs `compiled` on a CPU where it can, and `reference` elsewhere.
 
@@ -42,6 +43,7 @@ def operation(
         flops: like `supports`; the operations that it takes. None counts the reference's.
         shapes: like `supports`; the results' shapes and dtypes. None asks the reference.
         known: a part of the reference that the program has computed before, which does not count.
+        quick: whether its results are sooner computed again than kept, where memory is short.
     """
     primitive = Primitive(name)
     primitive.multiple_results = multiple
@@ -102,6 +104,8 @@ def operation(
     mlir.register_lowering(primitive, lower_reference)
     mlir.register_lowering(primitive, lower_on_cpu, platform="cpu")
     cost.RULES[name] = counted
+    if quick:
+        cost.QUICK.add(name)
     return primitive
 
 
@@ -114,6 +118,7 @@ def differentiable(
     inputs: int,
     flops: Callable[..., float] | None = None,
     gradient_flops: Callable[..., float] | None = None,
+    quick: bool = False,
 ) -> Callable[..., tuple[Any, ...]]:
     """A function with compiled forms of its value and of its gradient.
 
@@ -130,6 +135,7 @@ def differentiable(
         supports: told the arrays' shapes and dtypes and the parameters, whether these can.
         inputs: how many arrays, from the first on, have a gradient.
         flops, gradient_flops: like `supports`; None counts the reference's.
+        quick: whether its outputs are sooner computed again than kept, where memory is short.
 
     Returns:
         ``(*arrays, **parameters)`` to the outputs.
@@ -182,7 +188,9 @@ def differentiable(
     def never(*given: Any, **parameters: Any) -> bool:
         return False
 
-    value = operation(name, value_reference, compiled, value_supports, True, _saving(flops))
+    value = operation(
+        name, value_reference, compiled, value_supports, True, _saving(flops), quick=quick
+    )
     gradient = operation(
         f"{name}_gradient",
         gradient_reference,

@@ -40,4 +40,6 @@ def _supports(x: Any, *, approximate: bool) -> bool:
     return forms.floats(x) and x.size > 0
 
 
-_gelu = forms.differentiable("gelu", _reference, _compiled, _gradient, _supports, inputs=1)
+_gelu = forms.differentiable(
+    "gelu", _reference, _compiled, _gradient, _supports, inputs=1, quick=True
+)

@@ -74,7 +74,7 @@ def _cut_transposed(cotangents: Any, x: Any, *, axis: int, sizes: tuple[int, ...
     return [_join.bind(*map(ad.instantiate_zeros, cotangents), axis=axis)]
 
 
-_join = forms.operation("join", _joined, _joined_compiled, _join_fits)
-_take_apart = forms.operation("take_apart", _cut, _cut_compiled, _cut_fits, True)
+_join = forms.operation("join", _joined, _joined_compiled, _join_fits, quick=True)
+_take_apart = forms.operation("take_apart", _cut, _cut_compiled, _cut_fits, True, quick=True)
 ad.deflinear2(_join, _join_transposed)
 ad.deflinear2(_take_apart, _cut_transposed)
