@@ -17,8 +17,10 @@ pytestmark = needs_native
 def small_ones_too(monkeypatch):
     """And large ones: whatever the shape, the compiled form is what is tested."""
     monkeypatch.setattr(dense, "WORTH", 0)
-    for name, limit in {"_LEAST": 0, "_MOST": 2**40, "_MOST_ALONE": 2**40}.items():
-        monkeypatch.setattr(dense, name, limit)
+    for name in ("_LEAST", "_WIDE"):
+        monkeypatch.setattr(dense, name, 0)
+    for name in ("_MOST", "_MOST_ALONE", "_MANY", "_DEEPEST"):
+        monkeypatch.setattr(dense, name, 2**40)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -16,8 +16,9 @@ from slipstream.kernels import forms, native
 from slipstream.kernels.finish import finished
 
 WORTH = 2**20  # multiplications; below, a call for the gradient costs more than it gains
-_LEAST, _MOST_ALONE, _MOST = 2**14, 2**23, 2**24  # multiplications of products
-_FEWEST = 6  # rows, for which the matrix is read once
+_LEAST, _MOST_ALONE, _MOST = 2**16, 2**23, 2**24  # multiplications of products
+_FEW, _MANY = 6, 256  # rows
+_WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
 
@@ -88,8 +89,10 @@ def _is_small(x: Any, matrix: Any, work: int) -> bool:
     """Whether XLA is not at its best: it needs long to begin, and more for several threads."""
     most = _MOST if native.threads() > 1 else _MOST_ALONE
     single = {str(array.dtype) for array in (x, matrix)} == {"float32"}
-    small = x.shape[0] <= _FEWEST or (work <= most and x.shape[1] <= _DEEPEST)
-    return single and work >= _LEAST and small
+    rows = x.shape[0]
+    if rows <= _FEW:
+        return single and work >= rows * _WIDE
+    return single and _LEAST <= work <= most and rows <= _MANY and x.shape[1] <= _DEEPEST
 
 
 _product = forms.operation("product", _reference, _product_compiled, _product_fits, flops=_flops)
