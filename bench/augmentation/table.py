@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from statistics import median
-from typing import Any
 
 from bench.augmentation.job import KERAS, OURS, TORCH, TRAINING
 from bench.augmentation.rows import SHAPE
 from bench.augmentation.training import PLAIN
+from bench.child import lines_of
 from bench.layers.case import THREADS
 
 FLOOR = 3.0  # times the best peer's throughput that is asked of a layer
@@ -26,7 +21,7 @@ def augmentation(rounds: int, names: list[str]) -> str:
     lines: list[str] = []
     below: list[tuple[float, str]] = []
     trained = ""
-    for result in _results(rounds, names):
+    for result in lines_of("bench.augmentation.job", [str(rounds), *names]):
         seconds = result["seconds"]
         if result["name"] == TRAINING:
             trained = cost(seconds)
@@ -105,22 +100,3 @@ def cost(seconds: dict[str, list[float]]) -> str:
             "",
         ]
     )
-
-
-def _results(rounds: int, names: list[str]) -> Iterator[dict[str, Any]]:
-    """What the process of the rows says, as it says it."""
-    settings = {"KERAS_BACKEND": "jax", "SLIPSTREAM_CACHE": "off", "OMP_NUM_THREADS": str(THREADS)}
-    with tempfile.TemporaryFile("w+") as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "bench.augmentation.job", str(rounds), *names],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, **settings},
-            text=True,
-        )
-        assert child.stdout is not None
-        for line in child.stdout:
-            yield json.loads(line)
-        if child.wait():
-            errors.seek(0)
-            raise RuntimeError(f"The process of the rows died:\n{errors.read()[-3000:]}")

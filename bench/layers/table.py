@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from statistics import median
-from typing import Any
 
+from bench.child import lines_of
 from bench.layers.case import THREADS
 from bench.layers.job import KERAS, OURS, TORCH
 from bench.layers.rows import ROWS
@@ -21,7 +16,7 @@ EVEN = 0.95  # a ratio from here on is called no loss
 def layers(rounds: int, families: list[str]) -> str:
     """Time rows of the families named, or of all, and tabulate them; they show as they come."""
     lines, lost = [], []
-    for result in _results(rounds, families):
+    for result in lines_of("bench.layers.job", [str(rounds), *families]):
         row = ROWS[result["row"]]
         cells = [row.family, f"{row.what} {row.shape}".strip(), result["mode"]]
         if "seconds" in result:
@@ -70,22 +65,3 @@ def shown(ratio: float | None) -> str:
     if ratio is None:
         return "–"
     return f"{ratio:.2f}×" if ratio >= EVEN else f"**{ratio:.2f}× slower**"
-
-
-def _results(rounds: int, families: list[str]) -> Iterator[dict[str, Any]]:
-    """What the process of the rows says, as it says it."""
-    settings = {"KERAS_BACKEND": "jax", "SLIPSTREAM_CACHE": "off", "OMP_NUM_THREADS": str(THREADS)}
-    with tempfile.TemporaryFile("w+") as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "bench.layers.job", str(rounds), *families],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, **settings},
-            text=True,
-        )
-        assert child.stdout is not None
-        for line in child.stdout:
-            yield json.loads(line)
-        if child.wait():
-            errors.seek(0)
-            raise RuntimeError(f"The process of the rows died:\n{errors.read()[-3000:]}")
