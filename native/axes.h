@@ -1,8 +1,10 @@
-// Up to three axes of places, and a window's places on one of them.
+// Up to three axes of places, a window's places on one of them, and the arguments that tell of both.
 #pragma once
 
 #include <array>
 #include <cstdint>
+
+#include "handler.h"
 
 namespace slipstream {
 
@@ -15,5 +17,33 @@ struct Tap {
   int64_t offset;  // where in the source
   int64_t index;   // which of the window
 };
+
+// Two arrays and how windows lie, as convolutions are told of them.
+inline auto windowed() {
+  return ffi::Ffi::Bind()
+      .Ctx<Threads>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Attr<Numbers>("stride")
+      .Attr<Numbers>("dilation")
+      .Attr<Numbers>("low")
+      .Attr<int64_t>("groups")
+      .Ret<Array>();
+}
+
+// The same with a bias, and whether negative results become 0.
+inline auto windowed_and_finished() {
+  return ffi::Ffi::Bind()
+      .Ctx<Threads>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Attr<Numbers>("stride")
+      .Attr<Numbers>("dilation")
+      .Attr<Numbers>("low")
+      .Attr<int64_t>("groups")
+      .Attr<int64_t>("relu")
+      .Ret<Array>();
+}
 
 }  // namespace slipstream

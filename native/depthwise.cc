@@ -505,32 +505,9 @@ ffi::Error run_kernel_gradient(Threads threads, Array x, Array dy, Numbers strid
   });
 }
 
-auto gradient_binding() {
-  return ffi::Ffi::Bind()
-      .Ctx<Threads>()
-      .Arg<Array>()
-      .Arg<Array>()
-      .Attr<Numbers>("stride")
-      .Attr<Numbers>("dilation")
-      .Attr<Numbers>("low")
-      .Attr<int64_t>("groups")
-      .Ret<Array>();
-}
-
-SLIPSTREAM_HANDLER(depthwise, run_forward,
-                   ffi::Ffi::Bind()
-                       .Ctx<Threads>()
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Attr<Numbers>("stride")
-                       .Attr<Numbers>("dilation")
-                       .Attr<Numbers>("low")
-                       .Attr<int64_t>("groups")
-                       .Attr<int64_t>("relu")
-                       .Ret<Array>());
-SLIPSTREAM_HANDLER(depthwise_input_gradient, run_input_gradient, gradient_binding());
-SLIPSTREAM_HANDLER(depthwise_kernel_gradient, run_kernel_gradient, gradient_binding());
+SLIPSTREAM_HANDLER(depthwise, run_forward, windowed_and_finished());
+SLIPSTREAM_HANDLER(depthwise_input_gradient, run_input_gradient, windowed());
+SLIPSTREAM_HANDLER(depthwise_kernel_gradient, run_kernel_gradient, windowed());
 
 }  // namespace
 }  // namespace slipstream
