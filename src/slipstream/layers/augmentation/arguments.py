@@ -67,7 +67,10 @@ def uniform(key: Any, batch: int, count: int) -> list[Any]:
 
     An example's numbers depend on its row alone, not on the size of the batch.
     """
-    return list(jnp.moveaxis(jax.random.uniform(key, (batch, count)), -1, 0))
+    # XLA's CPU compiler repeats cheap operations for each pixel that their result is broadcast to;
+    # a remainder counts as dear, and is taken once. It changes nothing of numbers below 1.
+    drawn = jax.lax.rem(jax.random.uniform(key, (batch, count)), 1.0)
+    return list(jnp.moveaxis(drawn, -1, 0))
 
 
 def between(share: Any, ends: tuple) -> Any:

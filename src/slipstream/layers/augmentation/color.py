@@ -90,14 +90,11 @@ class RandomHue(_Colored):
         value = jnp.maximum(jnp.maximum(red, green), blue)
         chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
         safe = jnp.where(chroma == 0, 1, chroma)
-        sixths = jnp.where(
-            value == red,
-            (green - blue) / safe,
-            jnp.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
-        )
-        sixths = sixths + 6 * per_pixel(draw)
-        # Once for a pixel, not once for each of its channels.
-        value, chroma, sixths = jax.lax.optimization_barrier((value, chroma, sixths))
+        # One division, so that the compiler does it once for a pixel, not once for each channel.
+        is_red, is_green = value == red, value == green
+        start = jnp.where(is_red, 0, jnp.where(is_green, 2, 4))
+        apart = jnp.where(is_red, green - blue, jnp.where(is_green, blue - red, red - green))
+        sixths = start + 6 * per_pixel(draw) + apart / safe
         place = sixths + jnp.asarray([5.0, 3.0, 1.0], sixths.dtype)
         place = place - 6 * jnp.floor(place / 6)
         below = jnp.clip(jnp.minimum(place, 4 - place), 0, 1)  # how far below the greatest channel
