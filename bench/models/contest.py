@@ -17,6 +17,7 @@ from bench.models.results import OWN, TRAIN, Found, Row
 # Several processes live on one GPU, so that none may take all its memory in advance.
 SHARED = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 AGREE = 0.02  # relative difference of losses after the first epoch, and of outputs
+WARM = 1.5  # seconds of training before it is timed; whatever is compiled late is by then
 COMPARED = 32  # rows whose outputs are compared
 
 
@@ -137,7 +138,9 @@ def train(
 ) -> dict[str, Row]:
     """Time a step; `first` is what the systems said of their first epoch."""
     for worker in workers:
-        worker.ask("epoch")
+        warm = 0.0
+        while warm < WARM:
+            warm += worker.ask("epoch")["seconds"]
     times: dict[str, list[float]] = {worker.setting.name: [] for worker in workers}
     peaks: dict[str, float] = {}
     for _ in range(rounds):
