@@ -1,4 +1,4 @@
-"""Writes the pictures of ../augmentation.md: ``python docs/pictures/make.py``.
+"""Writes the pictures of the pages: ``python docs/pictures/make.py``.
 
 They are made of `mnist_5k` and `spoken_digits`; `slipstream datasets` says how to get these.
 """
@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from curves import draw
 from PIL import Image
 
-from slipstream import datasets, layers
+from slipstream import datasets, layers, utils
+from slipstream.models import Sequential
 
 FOLDER = Path(__file__).parent
 
@@ -27,8 +29,8 @@ def write(name: str, kinds: Sequence[Any], example: Any, scale: int = 1) -> None
     whole.resize(size, Image.Resampling.NEAREST).save(FOLDER / f"{name}.png", optimize=True)
 
 
-def main() -> None:
-    """Write all of them."""
+def augmentation() -> None:
+    """Write those of ../augmentation.md."""
     digits = datasets.load("mnist_5k")
     seven = digits.x[digits.y == 7][3:4, ..., None].astype("float32")
     write(
@@ -59,5 +61,29 @@ def main() -> None:
     write("spectrograms", [layers.SpecAugment(seed=1)], np.asarray(mel(five)))
 
 
+def overfitting(rows: int = 500, epochs: int = 60) -> None:
+    """Write that of ../overfitting.md: losses of few pictures, with and without a remedy."""
+    digits = datasets.load("mnist_5k")
+    order = np.random.default_rng(0).permutation(len(digits.x))
+    x, y = digits.x[order, ..., None] / np.float32(255), digits.y[order]
+    held = (x[rows : rows + 2000], y[rows : rows + 2000])
+
+    def losses(*remedy: Any) -> dict[str, Sequence[float]]:
+        utils.set_random_seed(1)
+        model = Sequential([layers.Input((28, 28, 1)), *remedy, layers.Flatten()])
+        for _ in range(2):
+            model.add(layers.Dense(256, activation="relu"))
+        model.add(layers.Dense(10, activation="softmax"))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        fitted = model.fit(x[:rows], y[:rows], validation_data=held, epochs=epochs, verbose=0)
+        return {"training": fitted.history["loss"], "validation": fitted.history["val_loss"]}
+
+    moved = layers.RandomTranslation(0.1, 0.1, fill_mode="constant")
+    turned = layers.RandomRotation(0.05, fill_mode="constant")
+    panels = {"Loss, no remedy": losses(), "Loss, augmented": losses(moved, turned)}
+    draw(FOLDER / "overfitting.svg", panels, 0, 1)
+
+
 if __name__ == "__main__":
-    main()
+    augmentation()
+    overfitting()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slipstream.cli import doctor, machine
+from slipstream.cli import doctor, doctor_caches, machine
 from slipstream.kernels import native
 
 
@@ -47,7 +48,61 @@ def test_doctor_counts_the_programs_of_the_cache(monkeypatch, tmp_path):
 
 
 def test_the_cache_is_shown_without_the_users_name():
-    assert doctor._home(Path.home() / "a" / "b") == "~/a/b"
+    assert doctor.home(Path.home() / "a" / "b") == "~/a/b"
+
+
+@pytest.fixture
+def disk(monkeypatch, tmp_path):
+    """A cache directory with files of known sizes, which are sparse."""
+    monkeypatch.setenv("SLIPSTREAM_CACHE", str(tmp_path))
+    monkeypatch.setenv("SLIPSTREAM_CACHE_GB", "5")
+    sizes = {"streams/a.arrow": 2_500_000_000, "tables/b.arrow": 3_000_000, "xla/1/x-cache": 7}
+    for name, size in sizes.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(size)
+    return tmp_path
+
+
+def test_doctor_tells_what_the_caches_take_and_how_to_free_them(slipstream, disk):
+    found = json.loads(slipstream("doctor", "--json")[1])["disk"]
+    taken = {name: each["bytes"] for name, each in found["folders"].items()}
+    assert taken["streams"] == 2_500_000_000 and taken["tables"] == 3_000_000
+    assert taken["xla"] >= 7 and taken["datasets"] == 0
+    assert found["bytes"] == sum(taken.values()) and found["bound_bytes"] == 5_000_000_000
+    bounded = {name for name, each in found["folders"].items() if each["bounded"]}
+    assert bounded == {"streams", "tables"}
+    _, out, _ = slipstream("doctor")
+    said = " ".join(out.split())
+    assert f"on disk, in {disk}" in said
+    assert "streams 2.50 GB, data that .cached() keeps" in said
+    assert "streams and tables take 2.50 GB of 5.00 GB, which SLIPSTREAM_CACHE_GB sets" in said
+    assert "to free delete any of these folders" in said
+    assert "fetched files" not in said  # there are none
+
+
+def test_freed_folders_count_no_more(disk):
+    (disk / "streams" / "a.arrow").unlink()
+    found = doctor_caches.caches()
+    assert found["folders"]["streams"] == {"bytes": 0, "files": 0, "bounded": True}
+    assert found["bytes"] == 3_000_007
+
+
+def test_every_cache_of_ours_is_counted():
+    """Each folder that the sources put into the cache directory."""
+    named = set()
+    for path in Path(doctor.__file__).parents[1].rglob("*.py"):
+        named |= set(re.findall(r"cache_dir\(\) / \"(\w+)\"", path.read_text()))
+    assert named == set(doctor_caches.FOLDERS)
+
+
+def test_a_bound_that_is_none_is_a_problem(slipstream, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_CACHE_GB", "plenty")
+    code, out, _ = slipstream("doctor", "--json")
+    found = json.loads(out)
+    assert code == 1 and found["disk"]["bound_bytes"] is None
+    assert found["problems"] == [found["disk"]["problem"]]
+    assert "SLIPSTREAM_CACHE_GB must be a number" in found["problems"][0]
 
 
 def test_a_failing_self_test_is_a_failure(slipstream, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from slipstream.core.random import set_random_seed
 from slipstream.data import read
 from slipstream.data.arrays import to_array, to_arrays
+from slipstream.data.dataset import Place
 from slipstream.data.sources import make_source
 from slipstream.layers import Dense, Input
 from slipstream.models import Sequential
@@ -123,16 +124,16 @@ def test_a_map_style_dataset_is_cut_into_batches(base):
     made = numbers(base())
     source = make_source(made(), batch_size=4, shuffle=True)
     assert source.steps == 3
-    found = [(int(a), int(b)) for x, y, _ in source.epoch(0, 0) for (a, _), b in zip(x, y)]
+    found = [(int(a), int(b)) for x, y, _ in source.epoch(Place(0)) for (a, _), b in zip(x, y)]
     assert sorted(found) == [(i, i) for i in range(10)] and found != sorted(found)
     with pytest.raises(RuntimeError, match=r"example 7 of Numbers.*no such picture"):
-        list(make_source(made(8)).epoch(0, 0))
+        list(make_source(made(8)).epoch(Place(0)))
 
 
 def test_a_torch_loader_is_batches_already():
     torch_data = pytest.importorskip("torch.utils.data")
     loader = torch_data.DataLoader(numbers(torch_data.Dataset)(), batch_size=4)
-    assert [len(x) for x, _, _ in make_source(loader).epoch(0, 0)] == [4, 4, 2]
+    assert [len(x) for x, _, _ in make_source(loader).epoch(Place(0))] == [4, 4, 2]
 
 
 @pytest.mark.parametrize("kind", ["map", "iter", "loader"])
@@ -150,5 +151,5 @@ def test_grain_gives_batches(kind):
         )
     source = make_source(data)
     for _ in range(2):
-        found = [(x.shape, y.tolist()) for x, y, _ in source.epoch(0, 0)]
+        found = [(x.shape, y.tolist()) for x, y, _ in source.epoch(Place(0))]
         assert found == [((4, 2), [0, 1, 2, 3]), ((4, 2), [4, 5, 6, 7]), ((2, 2), [8, 9])]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.data.arrays import length, to_array, to_arrays
+from slipstream.data.dataset import Place
 from slipstream.data.parts.split import split_off
 from slipstream.data.prefetch import prefetch
 from slipstream.data.pydataset import PyDataset
@@ -17,7 +18,7 @@ from slipstream.data.sources import ArraySource, BatchSource, make_source, weigh
 @settings(deadline=None, max_examples=60)
 def test_every_row_is_in_an_epoch_once(rows, batch, seed):
     source = ArraySource(np.arange(rows), None, None, batch, shuffle=True)
-    order = source.order(seed, 0)
+    order = source.order(Place(seed))
     assert order.shape == (-(-rows // batch), batch)
     assert sorted(order[order >= 0].tolist()) == list(range(rows))
     assert (order.ravel()[rows:] == -1).all()
@@ -26,20 +27,24 @@ def test_every_row_is_in_an_epoch_once(rows, batch, seed):
 
 def test_order_follows_seed_and_step():
     source = ArraySource(np.arange(50), None, None, 8, shuffle=True)
-    first = source.order(1, 0)
-    np.testing.assert_array_equal(source.order(1, 0), first)
-    assert (source.order(1, 7) != first).any()
+    first = source.order(Place(1))
+    np.testing.assert_array_equal(source.order(Place(1)), first)
+    assert (source.order(Place(1, 1)) != first).any()
+    assert (source.order(Place(2)) != first).any()
     shorter = ArraySource(np.arange(50), None, None, 8, shuffle=True, steps=3)
-    parts = np.concatenate([shorter.order(1, step) for step in (0, 3, 6, 9)])
-    np.testing.assert_array_equal(parts[:7], first)
-    np.testing.assert_array_equal(parts[7:], source.order(1, 7)[:5])
-    assert (source.order(2, 0) != first).any()
-    plain = ArraySource(np.arange(50), None, None, 8).order(1, 0)
+    place, parts = shorter.begin(1, 0), []
+    for _ in range(6):
+        parts.append(shorter.order(place))
+        place = shorter.after(place)
+    assert [len(part) for part in parts] == [3, 3, 1, 3, 3, 1] and place == (1, 2, 0)
+    whole = [source.order(Place(1, number)) for number in (0, 1)]
+    np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(whole))
+    plain = ArraySource(np.arange(50), None, None, 8).order(Place(1))
     np.testing.assert_array_equal(plain.ravel()[:50], np.arange(50))
 
 
 def test_shuffling_whole_batches_keeps_them_together():
-    order = ArraySource(np.arange(50), None, None, 8, shuffle="batch").order(0, 0)
+    order = ArraySource(np.arange(50), None, None, 8, shuffle="batch").order(Place(0))
     assert all((np.diff(row) == 1).all() for row in order[:-1])
     assert order[-1].tolist() == [48, 49, *[-1] * 6]
 
@@ -99,14 +104,8 @@ def test_a_generator_goes_on_where_the_last_epoch_ended_and_loses_no_batch():
 
     source = BatchSource(endless(), steps=3)
     assert source.first()[0][0, 0] == 0
-    seen = [[int(x[0, 0]) for x, _, _ in source.epoch(0, 0)] for _ in range(2)]
+    seen = [[int(x[0, 0]) for x, _, _ in source.epoch(Place(0))] for _ in range(2)]
     assert seen == [[0, 1, 2], [3, 4, 5]]
-
-
-def test_an_iterable_starts_anew_and_repeats_within_an_epoch_that_wants_more():
-    source = BatchSource([np.full((1, 1), n) for n in range(2)], steps=5)
-    assert [int(x[0, 0]) for x, _, _ in source.epoch(0, 0)] == [0, 1, 0, 1, 0]
-    assert [int(x[0, 0]) for x, _, _ in source.epoch(0, 0)] == [0, 1, 0, 1, 0]
 
 
 def test_a_pydataset_is_shuffled_by_seed_and_told_of_epochs():
@@ -124,8 +123,8 @@ def test_a_pydataset_is_shuffled_by_seed_and_told_of_epochs():
 
     source = make_source(Data(), shuffle=True)
     assert source.steps == 6
-    one = [int(x[0, 0]) for x, _, _ in source.epoch(0, 0)]
-    other = [int(x[0, 0]) for x, _, _ in source.epoch(0, 6)]
+    one = [int(x[0, 0]) for x, _, _ in source.epoch(Place(0))]
+    other = [int(x[0, 0]) for x, _, _ in source.epoch(Place(0, 1))]
     assert sorted(one) == sorted(other) == list(range(6))
     assert one != other
     assert told == ["end", "end"]

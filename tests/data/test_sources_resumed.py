@@ -121,6 +121,7 @@ KINDS = {
         {"steps_per_epoch": 3},
     ),
 }  # fmt: skip
+pytestmark = pytest.mark.filterwarnings("ignore:The data ended after")
 EACH_KIND = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -176,26 +177,52 @@ def test_the_orders_of_a_folder_are_those_of_the_run(tmp_path):
 def test_a_generator_that_stands_where_it_was_left_is_not_gone_through_again():
     seen = Seen()
     source = BatchSource(endless(seen), 2)
-    first = [x[0, 0] for x, _, _ in source.epoch(0, 0)]
+    first = [x[0, 0] for x, _, _ in source.epoch(Place(0))]
     again = BatchSource(source.batches, 2)
-    second = [x[0, 0] for x, _, _ in again.epoch(0, 2, skip=1, before=1)]
+    second = [x[0, 0] for x, _, _ in again.epoch(Place(0, 0, 1), skip=1)]
     assert (first, second) == ([0, SIZE], [2 * SIZE, 3 * SIZE])
     fresh = BatchSource(endless(seen), 2)
     assert fresh.first()[0][0, 0] == 0  # building the model takes one, which is not lost
-    assert [x[0, 0] for x, _, _ in fresh.epoch(0, 2, before=2)] == [2 * SIZE, 3 * SIZE]
+    assert [x[0, 0] for x, _, _ in fresh.epoch(Place(0, 0, 2))] == [2 * SIZE, 3 * SIZE]
 
 
-def test_epochs_of_fewer_steps_go_on_where_the_last_one_ended():
-    dataset = IndexedDataset(ROWS, lambda i: np.float32([i]), SIZE)
-    for given in (dataset, dataset.unbatch().batch(SIZE)):
-        source = BatchSource(given, 3)
-        rows = [x[0, 0] for step in (0, 3, 6) for x, _, _ in source.epoch(0, step)]
-        assert rows == [0, 4, 8, 12, 16, 0, 4, 8, 12]
+def epochs(source, place, skip=0, count=7):
+    """Where so many epochs begin, and the batches of each."""
+    found = []
+    for _ in range(count):
+        given = [np.ravel(x).tolist() for x, _, _ in source.epoch(place, skip)]
+        found.append((source.begun or place, given))  # it may begin with the next pass
+        place, skip = source.after(place if source.begun is None else source.begun), 0
+    return found
+
+
+ANY_BEGIN = ("reiterable", "reiterable of unknown length", "PyDataset", "shuffled",
+             "of unknown length", "windows", "generator")  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, STEPS, STEPS + 2])
+@pytest.mark.parametrize("kind", ANY_BEGIN)
+def test_epochs_of_any_length_begin_anywhere_as_if_they_had_come_there(kind, steps, tmp_path):
+    whole = epochs(BatchSource(KINDS[kind](Seen(), tmp_path)[0], steps), Place(5))
+    lengths = [len(given) for _, given in whole]
+    if kind == "generator":
+        assert lengths == [steps] * 7
+    else:
+        passes = -(-STEPS // steps)  # each in so many epochs
+        assert lengths == (([steps] * (passes - 1) + [STEPS - steps * (passes - 1)]) * 7)[:7]
+        rows = [row for _, given in whole[:passes] for batch in given for row in batch]
+        assert len(set(rows)) == len(rows) >= ROWS
+    for number, (place, given) in enumerate(whole):
+        for skip in range(len(given) + 1):
+            source = BatchSource(KINDS[kind](Seen(), tmp_path)[0], steps)
+            found = [batch for _, batch in epochs(source, place, skip, 7 - number)]
+            assert found == [given[skip:], *(each for _, each in whole[number + 1 :])]
 
 
 def test_a_dataset_shorter_than_it_says_ends():
     source = BatchSource(Dataset(lambda: iter([np.zeros((2, 1))] * 2), 5))
-    assert len(list(source.epoch(0, 0))) == 2
+    assert len(list(source.epoch(Place(0)))) == 2
+    assert source.after(Place(0)) == Place(0, 1)
 
 
 numbers = IndexedDataset(11, lambda i: i, None, shuffle=True)

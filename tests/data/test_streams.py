@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipstream.data import Stream, read
+from slipstream.data.dataset import Place
 from slipstream.data.sources import BatchSource, make_source
 from slipstream.data.streams.ahead import Workers
 from slipstream.data.streams.pieces import Piece, share_of
@@ -359,10 +360,17 @@ def test_a_feature_space_takes_the_columns_of_a_table(tmp_path):
 def test_a_source_goes_on_where_the_steps_have_brought_it(parquet):
     source = make_source(read(parquet, shuffle=True, batch_size=100), steps=4)
     whole = [x for number in range(2) for x in source.batches.batches(3, number)]
-    parts = [x for step in (0, 4, 8, 12, 16) for x, _, _ in source.epoch(3, step)]
+    place, parts = source.begin(3, 0), []
+    for _ in range(6):
+        begun = place
+        parts.append(np.concatenate([x for x, _, _ in source.epoch(place)]))
+        place = source.after(place)
+    assert [len(part) for part in parts] == [400, 400, 200] * 2
     np.testing.assert_array_equal(np.concatenate(parts), np.concatenate(whole))
-    rest = [x for x, _, _ in source.epoch(3, 6, skip=2)]
-    np.testing.assert_array_equal(np.concatenate(rest), np.concatenate(whole[6:8]))
+    assert begun == (3, 1, 8)
+    fresh = make_source(read(parquet, shuffle=True, batch_size=100), steps=4)
+    rest = [x for x, _, _ in fresh.epoch(Place(3, 1, 4), skip=2)]
+    np.testing.assert_array_equal(np.concatenate(rest), np.concatenate(whole[16:18]))
 
 
 def test_map_and_transform_change_batches_and_keep_places(parquet):
@@ -448,10 +456,11 @@ def test_batches_that_are_lost_are_no_steps_and_no_row_comes_twice(tmp_path):
         )
     break_page(tmp_path / "1.parquet")
     source = BatchSource(read(tmp_path, batch_size=10))
-    step = 0
-    for _ in range(3):
-        epoch = [x for x, _, _ in source.epoch(0, step)]
-        step += len(epoch)
+    place = source.begin(0, 0)
+    for number in range(3):
+        epoch = [x for x, _, _ in source.epoch(place)]
+        place = source.after(place)
+        assert place == (0, number + 1, 0)
         assert ids(epoch).tolist() == [*range(100), *range(200, 300)]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from slipstream.cli import machine
+from slipstream.cli.doctor_caches import caches, home, lines
 from slipstream.cli.screen import Screen
 from slipstream.core import config, engine
 from slipstream.kernels import native
@@ -46,6 +47,9 @@ def examine() -> dict[str, Any]:
     problems = [f"{name} is missing: pip install {name}" for name, v in packages.items() if not v]
     if sys.version_info[:2] < LEAST_PYTHON:
         problems.append("Python 3.11 or newer is needed.")
+    disk = caches()
+    if disk["problem"]:
+        problems.append(disk["problem"])
     devices, backend, test = [], None, {"ok": False, "message": "not run"}
     try:
         import jax
@@ -70,6 +74,7 @@ def examine() -> dict[str, Any]:
         "machine": machine.facts(),
         "native": native.describe(),
         "cache": cache(),
+        "disk": disk,
         "packages": packages,
         "optional": {name: _version(name) for name in OPTIONAL},
         "missing": {name: OPTIONAL[name][1] for name in OPTIONAL if not _version(name)},
@@ -113,7 +118,7 @@ def cache() -> dict[str, Any]:
     )
     files = [file for file in folder.glob("*") if file.is_file()] if folder.is_dir() else []
     return {
-        "directory": _home(folder),
+        "directory": home(folder),
         "programs": sum(file.name.endswith("-cache") for file in files),
         "bytes": sum(file.stat().st_size for file in files),
         "writable": os.access(folder, os.W_OK),
@@ -142,6 +147,9 @@ def _show(found: dict[str, Any]) -> None:
         }
     )
     screen.line()
+    screen.line("  on disk, in ", found["disk"]["directory"])
+    screen.facts(lines(found["disk"]))
+    screen.line()
     for name, each in {**found["packages"], **found["optional"]}.items():
         purpose, remedy = OPTIONAL.get(name, ("", ""))
         mark = ("  ✓ ", "green") if each else ("  – ", "yellow" if remedy else "red")
@@ -168,11 +176,3 @@ def _version(package: str) -> str | None:
 def _line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
-
-
-def _home(path: Path) -> str:
-    """A path without the name of its user, fit to be shown to others."""
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except ValueError:
-        return str(path)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
+from slipstream.data import epochs
 from slipstream.data.arrays import is_leaf, to_arrays
 from slipstream.data.dataset import Dataset, Place
 from slipstream.data.streams.stream import Stream
@@ -26,8 +27,10 @@ class BatchSource:
         shuffle: whether an indexable source is visited in a new order each epoch.
         class_weight: weight of each class, or None.
 
-    Raises:
-        ValueError: if there is no batch, or an endless iterator comes without `steps`.
+    Attributes:
+        whole: batches of a pass; None if not known, or if there is but one.
+        begun: where the last epoch began: not at the place asked for if no batch was left there,
+            which only shows where the length is not known. None before the first.
     """
 
     def __init__(
@@ -47,117 +50,98 @@ class BatchSource:
         self._begun = inspect.isgenerator(batches) and (
             inspect.getgeneratorstate(batches) != inspect.GEN_CREATED
         )
-        if steps is None:
-            steps = count_of(batches)
-        self.steps = steps
+        count = count_of(batches)
+        self.steps = count if steps is None else steps
+        self.whole = None if self.endless else count
         self._open: Iterator[Any] | None = None
-        self._at = 0  # steps that lead to where the open iterator of a `Dataset` stands
-        self._ahead: list[Batch] = []
-        self._lost: set[int] = set()  # places of batches that could not be read
+        self._taken = 0  # from a one-way iterator
+        self._ahead: list[Any] = []
+        self.begun: Place | None = None
+        self._next: Place | None = None  # begin of the epoch after that
 
-    def epoch(self, seed: int, step: int, skip: int = 0, before: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch.
+    def begin(self, seed: int, step: int) -> Place:
+        """Where a run with `seed` begins, for a model that has taken `step` steps before."""
+        return epochs.begin(seed, step, self.whole)
 
-        A one-way iterator goes on where the last epoch left it, a `Dataset` or `Stream` where the
-        steps taken have brought it; anything else starts anew. What cannot begin at any batch is
-        gone through from its first one, and what a run before has taken is left out.
+    def after(self, place: Place) -> Place:
+        """Where the epoch after the one that begins at `place` begins."""
+        if self._next is not None and self.begun == place:
+            return self._next
+        return epochs.after(place, self.steps, self.whole)
+
+    def epoch(self, place: Place, skip: int = 0) -> Iterator[Batch]:
+        """The batches of the epoch that begins at a place.
+
+        A `Dataset` or `Stream` begins there by itself. What cannot is gone through from its first
+        batch, unless the epoch before has ended at the place; and of a one-way iterator that an
+        earlier process has taken batches of, so many are left out.
 
         Args:
-            seed: the run's seed.
-            step: training steps taken before.
-            skip: how many of them belong to this epoch: that many batches are left out.
-            before: how many belong to epochs of the run that this one goes on with.
+            place: what `begin` or `after` gave.
+            skip: batches to leave out: a run before has taken them.
         """
-        if isinstance(self.batches, Dataset):
-            yield from self._from_place(self.batches, seed, step, skip)
-        elif self.indexed:
-            yield from self._anew(seed, step - skip, skip)
-        else:
-            if self.endless:
-                self._leave_out(before)
-            left_out = 0 if self._begun else skip
-            yield from islice(self._anew(seed, step - skip), left_out, None)
+        if self.indexed:
+            return self._by_index(place, skip)
+        return (self._onward if self.endless else self._gone_through)(place, skip)
 
-    def _leave_out(self, count: int) -> None:
-        """Pass over batches of a one-way iterator that an earlier process has taken."""
-        if self._begun:
-            return
+    def _by_index(self, place: Place, skip: int) -> Iterator[Batch]:
+        if hasattr(self.batches, "on_epoch_begin"):
+            self.batches.on_epoch_begin()
+        indices = np.arange(len(self.batches))
+        if self.shuffle:
+            indices = np.random.default_rng([place.seed, place.number]).permutation(indices)
+        stop = epochs.end(place, self.steps, self.whole)
+        for index in indices[place.skip + skip : stop]:
+            yield self._convert(self.batches[int(index)])
+        self.batches.on_epoch_end()
+
+    def _onward(self, place: Place, skip: int) -> Iterator[Batch]:
+        """Batches of a one-way iterator: `place` tells how many were taken before the epoch."""
         if self._open is None:
             self._open = iter(self.batches)
-        ahead = min(count, len(self._ahead))
-        del self._ahead[:ahead]
-        for _ in islice(self._open, count - ahead):
-            pass
-
-    def _anew(self, seed: int, step: int, skip: int = 0) -> Iterator[Batch]:
-        taken = skip
-        while self.steps is None or taken < self.steps:
-            found = False
-            for batch in self._pass(seed, step, skip):
-                found = True
-                yield batch
-                taken += 1
-                if taken == self.steps:
-                    break
+        if self._begun:
             skip = 0
-            if self.steps is None or self.endless or not found:
-                break
-        if self.indexed:
-            self.batches.on_epoch_end()
+        else:
+            for _ in islice(self._rest(self._open), max(place.skip + skip - self._taken, 0)):
+                pass
+        left = None if self.steps is None else max(self.steps - skip, 0)
+        yield from map(self._convert, islice(self._rest(self._open), left))
 
-    def _from_place(self, dataset: Dataset, seed: int, step: int, skip: int) -> Iterator[Batch]:
-        """Passes one after the other, from the batch on that `step` steps have led to."""
-        length = count_of(dataset)
-        if length is None:
-            yield from self._of_unknown_length(dataset, seed, step, skip)
-            return
-        place = step
-        for lost in sorted(self._lost):  # no step was taken on these
-            place += lost <= place
-        end = place - skip + (length if self.steps is None else self.steps)
-        while place < end:
-            number, skip = divmod(place, length)
-            begun = place
-            for batch in dataset.places(seed, number, skip):
-                if batch is None:
-                    self._lost.add(place)
-                else:
-                    yield self._convert(batch)
-                place += 1
-                if place == end:
-                    break
-            if place == begun:  # shorter than it says
-                break
-
-    def _of_unknown_length(
-        self, dataset: Dataset, seed: int, step: int, skip: int
-    ) -> Iterator[Batch]:
-        """A pass for an epoch, or pass after pass where `steps` says how long an epoch is."""
-        if self.steps is None:
-            yield from map(self._convert, dataset.places(seed, step - skip, skip))
-            return
-        if self._open is None or self._at != step:
-            self._open, self._at = dataset.repeat().at(Place(seed, 0, step)), step
-        for batch in islice(self._open, self.steps - skip):
-            self._at += 1
-            yield self._convert(batch)
-
-    def _pass(self, seed: int, step: int, skip: int = 0) -> Iterator[Batch]:
-        if self.indexed:
-            if hasattr(self.batches, "on_epoch_begin"):
-                self.batches.on_epoch_begin()
-            indices = np.arange(len(self.batches))
-            if self.shuffle:
-                indices = np.random.default_rng([seed, step]).permutation(indices)
-            for index in indices[skip % max(len(indices), 1) :]:
-                yield self._convert(self.batches[int(index)])
-            return
+    def _rest(self, opened: Iterator[Any]) -> Iterator[Any]:
         while self._ahead:
+            self._taken += 1
             yield self._ahead.pop(0)
-        if self._open is None or not self.endless:
-            self._open = iter(self.batches)
-        for batch in self._open:
-            yield self._convert(batch)
+        for batch in opened:
+            self._taken += 1
+            yield batch
+
+    def _gone_through(self, place: Place, skip: int) -> Iterator[Batch]:
+        """Batches of what can be gone through again, opened anew or where it was left."""
+        at = place.skip
+        if self._open is None or not at or self._next != place:
+            at += skip if self.whole else 0
+            self._open = self._from(place._replace(skip=at))
+        first = [] if self.whole else list(islice(self._open, 1))
+        if at and not self.whole and not first:  # the pass ended just where the last epoch did
+            place, at = Place(place.seed, place.number + 1), 0
+            self._open = self._from(place)
+        self.begun, self._next = place, None
+        stop = epochs.end(place, self.steps, self.whole)
+        for batch in islice(chain(first, self._open), None if stop is None else stop - at):
+            at += 1
+            if batch is not None and at > place.skip + skip:
+                yield self._convert(batch)
+        if at == stop != self.whole:
+            self._next = place._replace(skip=at)
+        else:
+            self._next = Place(place.seed, place.number + 1)
+            self._open = None
+
+    def _from(self, place: Place) -> Iterator[Any]:
+        """Batches of a pass from a place on, None where nothing of one could be read."""
+        if isinstance(self.batches, Dataset):
+            return self.batches.places(*place)
+        return islice(iter(self.batches), place.skip, None)
 
     def _convert(self, batch: Any) -> Batch:
         x, y, sample_weight = unpack(batch)
@@ -176,10 +160,10 @@ class BatchSource:
                 raise ValueError("The dataset has no batches: its length is 0.")
             return self._convert(self.batches[0])
         if self.endless and self._ahead:
-            return self._ahead[0]
+            return self._convert(self._ahead[0])
         iterator = iter(self.batches)
         try:
-            batch = self._convert(next(iterator))
+            batch = next(iterator)
         except StopIteration:
             raise ValueError(
                 "The data gave no batch: the iterable is empty or already used up. Pass a fresh "
@@ -188,7 +172,7 @@ class BatchSource:
         if self.endless:
             self._open = iterator
             self._ahead.append(batch)
-        return batch
+        return self._convert(batch)
 
 
 def count_of(batches: Any) -> int | None:

@@ -10,8 +10,10 @@ import jax
 import numpy as np
 
 from slipstream.core import config
+from slipstream.data import epochs
 from slipstream.data.arrays import length, to_arrays
 from slipstream.data.batch_source import Batch, BatchSource, count_of, unpack, weigh_classes
+from slipstream.data.dataset import Place
 from slipstream.data.streams.examples import is_map_style
 from slipstream.data.streams.iterated import is_iterated
 from slipstream.data.streams.reading import read
@@ -36,6 +38,9 @@ class ArraySource:
         batch_size: rows of a batch.
         shuffle: whether each epoch has an order of its own.
         steps: batches of an epoch, where it is not to be all of them.
+
+    Attributes:
+        whole: batches of a pass.
     """
 
     def __init__(
@@ -53,28 +58,29 @@ class ArraySource:
         )
         self.batch_size = batch_size
         self.shuffle = shuffle
-        self.steps = ceil(self.size / batch_size) if steps is None else steps
+        self.whole = ceil(self.size / batch_size)
+        self.steps = self.whole if steps is None else steps
 
     @property
     def partial(self) -> int:
         """Rows of the last batch of a pass if it is not full, else 0."""
         return self.size % self.batch_size
 
-    def order(self, seed: int, step: int) -> np.ndarray:
-        """Row numbers of an epoch's batches: ``(steps, batch)`` int32, -1 where there is no row.
+    def begin(self, seed: int, step: int) -> Place:
+        """Where a run with `seed` begins, for a model that has taken `step` steps before."""
+        return epochs.begin(seed, step, self.whole)
 
-        The data are passed over again and again; an epoch takes the batches from `step` on, so
-        an epoch of fewer batches than a pass goes on where the last one ended.
+    def after(self, place: Place) -> Place:
+        """Where the epoch after the one that begins at `place` begins."""
+        return epochs.after(place, self.steps, self.whole)
 
-        Args:
-            seed: the run's seed; with the number of the pass it fixes the order.
-            step: training steps taken before this epoch.
+    def order(self, place: Place) -> np.ndarray:
+        """Row numbers of the batches of the epoch that begins at a place.
+
+        ``(batches, batch)`` int32, -1 where there is no row. Seed and number of the pass fix them.
         """
-        whole = ceil(self.size / self.batch_size)
-        passes = range(step // whole, (step + self.steps - 1) // whole + 1)
-        table = np.concatenate([self._pass(seed, number) for number in passes])
-        begin = step % whole
-        return table[begin : begin + self.steps]
+        stop = epochs.end(place, self.steps, self.whole)
+        return self._pass(place.seed, place.number)[place.skip : stop]
 
     def _pass(self, seed: int, number: int) -> np.ndarray:
         rows: np.ndarray = np.arange(self.size, dtype=np.int32)
@@ -86,7 +92,7 @@ class ArraySource:
                 rows = np.concatenate([generator.permutation(blocks).ravel(), rows[whole:]])
             else:
                 rows = generator.permutation(rows)
-        table = np.full(ceil(self.size / self.batch_size) * self.batch_size, -1, np.int32)
+        table = np.full(self.whole * self.batch_size, -1, np.int32)
         table[: self.size] = rows
         return table.reshape(-1, self.batch_size)
 
@@ -137,7 +143,8 @@ def make_source(
             x = read(x, batch_size=batch_size or 32, shuffle=bool(shuffle))
         elif is_iterated(x):  # in its own order
             x = read(x, batch_size=batch_size or 32)
-        steps = config.cap_steps(steps, count_of(x))
+        known = count_of(x)
+        steps = epochs.limited(config.cap_steps(steps, known), known)
         return BatchSource(x, steps, bool(shuffle), class_weight)
     if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
         raise ValueError(f"batch_size must be a whole number of at least 1; got {batch_size!r}.")
@@ -150,5 +157,6 @@ def make_source(
     if class_weight is not None:
         sample_weight = weigh_classes(class_weight, y, sample_weight)
     batch_size = int(batch_size or 32)
-    steps = config.cap_steps(steps, -(-length(x, "x") // batch_size))
+    known = ceil(length(x, "x") / batch_size)
+    steps = epochs.limited(config.cap_steps(steps, known), known)
     return ArraySource(x, y, sample_weight, batch_size, shuffle, steps)

@@ -51,7 +51,7 @@ class Running(Steps):
             class_weight: weight of each class number.
             sample_weight: weight of each example, ``(examples,)``.
             initial_epoch: number of the first epoch, to go on with an earlier run.
-            steps_per_epoch: batches of an epoch, for endless data.
+            steps_per_epoch: batches of an epoch; the next one goes on where it ended.
             validation_steps: batches of a validation.
             validation_batch_size: `batch_size` if not given.
             validation_freq: validate every so many epochs, or after the epochs in a list.

@@ -53,6 +53,7 @@ def reestimate(model: Any, session: Session, feed: Feed) -> bool:
     sums = jax.device_put(Sums(zeros, np.float32(0), np.int32(live.step)))
     frozen = state.trainable, state.non_trainable, state.seed
     clock = Clock()
+    feed.place = None
     for data, order, steps, partial in feed.epoch(live.seed, live.step):
         cost = program.cost(sums, frozen, data, order.shape[1], partial)
         count = steps if program.loops(cost) else 1

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from slipstream.data import epochs
+from slipstream.data.dataset import Place
 from slipstream.data.prefetch import prefetch
 from slipstream.data.sources import ArraySource, Batch, BatchSource
 
@@ -46,33 +48,47 @@ class Feed:
             runs by itself at its own size.
 
     Attributes:
+        place: where the epoch that is being given begins, or else the next one; None for the
+            beginning of a new run.
         skip: batches of the next epoch that a run before this one has taken already.
-        before: batches that it has taken in the epochs before that.
     """
 
     def __init__(self, source: ArraySource | BatchSource, fill: bool) -> None:
         self.source = source
         self.fill = fill
-        self.skip = self.before = 0
+        self.place: Place | None = None
+        self.skip = 0
+        self._told = False
         self._resident: Batch | None = None
         self.stays = isinstance(source, ArraySource) and _bytes(source.data) <= _budget()
 
-    @property
-    def steps(self) -> int | None:
-        """Batches of an epoch, if known."""
-        return self.source.steps
-
     def epoch(self, seed: int, step: int) -> Iterator[Segment]:
-        """The segments of one epoch, given the run's seed and the steps taken before."""
-        skip, before, self.skip, self.before = self.skip, self.before, 0, 0
-        if not isinstance(self.source, ArraySource):
-            yield from prefetch(self._blocks(self.source.epoch(seed, step, skip, before)))
-            return
-        order = self.source.order(seed, step - skip)[skip:]
+        """The segments of one epoch; the run's seed and the steps taken before say where to begin.
+
+        The one after it begins where it ended, unless `place` is set to another or None.
+        """
+        source, steps = self.source, self.source.steps
+        taken, self.skip = self.skip, 0
+        self.place = place = self.place or source.begin(seed, step)
+        for segment in self._segments(place, taken):
+            if isinstance(source, BatchSource):
+                self.place = place = source.begun or place
+            taken += segment.steps
+            yield segment
+        self.place = source.after(place)
+        ended = self.place.number != place.number
+        if ended and steps not in (None, source.whole) and taken < steps and not self._told:
+            self._told = True
+            epochs.tell(taken, steps)
+
+    def _segments(self, place: Place, skip: int) -> Iterator[Segment]:
+        source = self.source
+        if isinstance(source, BatchSource):
+            return prefetch(self._blocks(source.epoch(place, skip)))
+        order = source.order(place)[skip:]
         if self.stays:
-            yield from self._cut(self.resident(), order)
-        else:
-            yield from prefetch(self._blocks(_rows(self.source, order)))
+            return self._cut(self.resident(), order)
+        return prefetch(self._blocks(_rows(source, order)))
 
     def resident(self) -> Batch:
         """The data on the device, where they stay."""
@@ -83,9 +99,12 @@ class Feed:
 
     def _cut(self, data: Batch, order: np.ndarray) -> Iterator[Segment]:
         """One segment, or runs of equal batch sizes where partial batches stay by themselves."""
-        short = np.flatnonzero(order[:, -1] < 0)
-        if not len(short) or self.fill:
-            yield Segment(data, order, len(order), bool(len(short)))
+        short, steps = np.flatnonzero(order[:, -1] < 0), len(order)
+        if steps and (self.fill or not len(short)):
+            more = (self.source.steps or steps) - steps
+            if more:  # one shape for all epochs, and so one program
+                order = np.pad(order, ((0, more), (0, 0)))
+            yield Segment(data, order, steps, bool(len(short)))
             return
         begin = 0
         for place in (*short.tolist(), len(order)):

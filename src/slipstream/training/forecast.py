@@ -112,7 +112,7 @@ def _several(run: Pass, room: int) -> Found:
     with clock.part("data"):
         data = run.feed.resident()
         orders = np.zeros((room, source.steps, source.batch_size), np.int32)
-        orders[:] = source.order(session.live.seed, session.live.step)
+        orders[:] = source.order(source.begin(session.live.seed, session.live.step))
     state = _copied(session.live.current())
     known = set(run.program._compiled)
 

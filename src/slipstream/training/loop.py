@@ -138,7 +138,6 @@ def fit(
         with clock.part("callbacks"):
             listeners.call("on_train_begin")
         if model._resume_epoch is not None:
-            run.feed.before = (model._resume_epoch - initial_epoch) * (source.steps or 0)
             initial_epoch, model._resume_epoch = model._resume_epoch, None
         room = run.at_once(epochs - initial_epoch) if validation is None else 1
         epoch = initial_epoch

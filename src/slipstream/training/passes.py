@@ -86,6 +86,8 @@ class Pass:
         """
         live, clock, model = self.session.live, self.clock, self.callbacks.model
         done, results, skipped = 0, None, self.feed.skip
+        if self.mode == "test":  # of the same batches each time
+            self.feed.place = None
         segments = self.feed.epoch(live.seed, step)
         while True:
             if results is not None and not self.feed.stays:
@@ -164,6 +166,7 @@ class Pass:
             or self.each
             or not self.callbacks.watches_only
             or (source.partial and not session.fills)
+            or source.whole % source.steps  # then not all epochs are as long
         ):
             return 1
         data = self.feed.resident()
@@ -184,8 +187,11 @@ class Pass:
         with self.clock.part("data"):
             data = self.feed.resident()
             orders = np.zeros((room, source.steps, source.batch_size), np.int32)
+            place = self.feed.place or source.begin(live.seed, step)
             for i in range(count):
-                orders[i] = source.order(live.seed, step + i * source.steps)
+                orders[i] = source.order(place)
+                place = source.after(place)
+            self.feed.place = place
         with self.clock.part(self.part):
             state, results = self.program.epochs(
                 state,

@@ -147,7 +147,7 @@ def _over_batches(model: Any, batches: Any, steps: int | None, callbacks: Any) -
     listeners = CallbackList(callbacks or (), model=model, verbose=0, epochs=1, steps=source.steps)
     listeners.call("on_predict_begin")
     parts: list[Any] = []
-    for number, (x, _, _) in enumerate(source.epoch(0, 0)):
+    for number, (x, _, _) in enumerate(source.epoch(source.begin(0, 0))):
         listeners.batch("predict", "begin", number)
         rows = length(x, "x")
         parts += _run(session, x, rows, rows, fill=session.per_example)

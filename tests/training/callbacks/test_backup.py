@@ -235,7 +235,7 @@ def test_another_format_is_refused(backup):
     content["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     np.savez(backup / "latest.npz", **content)
     (backup / "previous.npz").unlink()
-    with pytest.raises(ValueError, match="it has format 99, not 1"):
+    with pytest.raises(ValueError, match="it has format 99, not 2"):
         train(backup, 2)
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from slipstream.data import epochs
+from slipstream.data.dataset import Place
 from slipstream.training.callbacks.frequency import SavingCallback
 
-_FORMAT = 1
+_FORMAT = 2
 _HEADER_BYTES = 65_536  # more than any header of ours, and than that of an array in .npy
 
 
@@ -85,19 +87,25 @@ class BackupAndRestore(SavingCallback):
                 for variable, value in values:
                     variable.assign(value)
                 self.model._session.live.seed = header["seed"]
-                self._resume(header["epoch"], header["batch"])
+                self._resume(
+                    header["epoch"],
+                    header["batch"],
+                    Place(header["seed"], header["pass"], header["taken"]),
+                )
                 return
 
-    def _resume(self, epoch: int, batch: int) -> None:
-        steps = None if self._feed is None else self._feed.steps
-        if self._feed is None:
+    def _resume(self, epoch: int, batch: int, place: Place) -> None:
+        feed = self._feed
+        if feed is None:
             batch = 0
-        elif steps is not None and batch >= steps:  # nothing is left of the epoch
-            epoch, batch = epoch + 1, 0
+        else:
+            source = feed.source
+            stop = epochs.end(place, source.steps, source.whole)
+            if batch and stop is not None and place.skip + batch >= stop:  # nothing is left of it
+                epoch, batch, place = epoch + 1, 0, source.after(place)
+            feed.place, feed.skip = place, batch
         self.model._resume_epoch = epoch
         self._resumed = (epoch, batch)
-        if batch:
-            self._feed.skip = batch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, where saving goes by epochs; an epoch cut short by Ctrl-C does not count."""
@@ -124,7 +132,15 @@ class BackupAndRestore(SavingCallback):
 
     def _save(self, epoch: int, batch: int) -> None:
         seed = int(self.model._session.live.seed)
-        header = {"format": _FORMAT, "epoch": epoch, "batch": batch, "seed": seed}
+        place = (None if self._feed is None else self._feed.place) or Place(seed)
+        header = {
+            "format": _FORMAT,
+            "epoch": epoch,
+            "batch": batch,
+            "seed": seed,
+            "pass": place.number,
+            "taken": place.skip,  # of it, when the epoch began
+        }
         arrays: dict[str, Any] = {
             "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
             **{str(i): _plain(v.numpy()) for i, v in enumerate(self._variables())},
@@ -150,7 +166,8 @@ def _read(path: Path, variables: list[Any]) -> tuple[dict[str, Any], list[tuple[
             header = json.loads(_member(archive, "header", 0).tobytes())
             if header["format"] != _FORMAT:
                 raise ValueError(f"it has format {header['format']}, not {_FORMAT}")
-            header = {name: int(header[name]) for name in ("epoch", "batch", "seed")}
+            names = ("epoch", "batch", "seed", "pass", "taken")
+            header = {name: int(header[name]) for name in names}
             count = len(archive.namelist()) - 1
             if count != len(variables):
                 raise _misfit(path, f"it holds {count} variables, the model {len(variables)}")
