@@ -15,7 +15,7 @@ from jax import lax
 from slipstream.kernels import forms, native
 from slipstream.kernels.dense import product, weight_gradient
 
-# By the numbers they have in native/recurrent.cc.
+# By the numbers they have in native/recurrent_cells.h.
 CELLS = ("lstm", "gru", "gru_reset_first", "tanh", "relu")
 
 
