@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "finish.h"
@@ -131,18 +132,21 @@ __attribute__((noinline)) void fetch_rows(const Rows<T>& rows, int64_t first, co
 template <class V, int VECTORS, class T>
 void multiply_panel(const Rows<T>& rows, const std::vector<Run>& runs, const Panel& panel,
                     const float* matrix, const Finish& finish = {}) {
-  constexpr int most = kTileRows<VECTORS>;
-  constexpr int half = most / 2;
-  constexpr int few = most / 4;
   int64_t row = 0;
-  for (; row + half < rows.count; row += most) {
-    if (!runs.empty()) fetch_rows<most>(rows, row + most, runs[0]);
-    multiply_rows<V, VECTORS, most>(rows, row, runs, panel, matrix, finish);
-  }
-  for (; row + few < rows.count; row += half)
-    multiply_rows<V, VECTORS, half>(rows, row, runs, panel, matrix, finish);
-  for (; row < rows.count; row += few)
-    multiply_rows<V, VECTORS, few>(rows, row, runs, panel, matrix, finish);
+  // Tiles of so many rows while more than `above` are left.
+  const auto tiles = [&](auto size, int64_t above) {
+    constexpr int many = decltype(size)::value;
+    for (; rows.count - row > above; row += many) {
+      if (!runs.empty()) fetch_rows<many>(rows, row + many, runs[0]);
+      multiply_rows<V, VECTORS, many>(rows, row, runs, panel, matrix, finish);
+    }
+  };
+  constexpr int most = kTileRows<VECTORS>;
+  tiles(std::integral_constant<int, most>{}, most * 2 / 3);
+  tiles(std::integral_constant<int, most * 2 / 3>{}, most / 2);
+  tiles(std::integral_constant<int, most / 2>{}, most / 3);
+  tiles(std::integral_constant<int, most / 3>{}, most / 4);
+  tiles(std::integral_constant<int, most / 4>{}, 0);
 }
 
 // Each row times the packed matrix, finished; `depth` numbers a row, `depth` rows of a panel.

@@ -162,9 +162,11 @@ def predict(workers: list[Worker], rounds: int, rows: int) -> dict[str, Row]:
         worker.ask(f"predict {rows} 2")
     for _ in range(rounds):
         for worker in workers:
-            calls = max(1, round(0.15 / worker.ask(f"predict {rows} 1")["seconds"]))
-            answer = worker.ask(f"predict {rows} {min(calls, 200)}")
-            times[worker.setting.name].append(answer["seconds"])
+            seconds = worker.ask(f"predict {rows} 1")["seconds"]
+            calls = min(round(0.15 / seconds), 200)
+            if calls > 1:
+                seconds = worker.ask(f"predict {rows} {calls}")["seconds"]
+            times[worker.setting.name].append(seconds)
     return {name: Row(values, 0.0, 0.0, True) for name, values in times.items()}
 
 
