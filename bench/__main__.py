@@ -103,7 +103,7 @@ def main() -> None:
             part = section(chosen.rounds)
             print(part, flush=True)
             parts.append(part)
-    if not chosen.only:
+    if not chosen.only or set(sections) <= set(chosen.only):
         RESULTS.write_text("\n".join(parts))
         print(f"Written to {RESULTS.name}.")
     if not chosen.only or "layers" in chosen.only:

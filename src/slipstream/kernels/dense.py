@@ -18,6 +18,7 @@ from slipstream.kernels.finish import finished
 WORTH = 2**20  # multiplications; below, a call for the gradient costs more than it gains
 _LEAST, _MOST_ALONE, _MOST = 2**16, 2**23, 2**24  # multiplications of products
 _FEW, _MANY = 6, 256  # rows
+_CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to nine times as slow
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
@@ -92,7 +93,8 @@ def _is_small(x: Any, matrix: Any, work: int) -> bool:
     rows = x.shape[0]
     if rows <= _FEW:
         return single and work >= rows * _WIDE
-    return single and _LEAST <= work <= most and rows <= _MANY and x.shape[1] <= _DEEPEST
+    slow = work <= most if rows <= _MANY else rows < _CHAINED
+    return single and slow and work >= _LEAST and x.shape[1] <= _DEEPEST
 
 
 _product = forms.operation("product", _reference, _product_compiled, _product_fits, flops=_flops)
