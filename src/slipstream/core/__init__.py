@@ -3,7 +3,6 @@
 import atexit
 import gc
 import os
-import sys
 
 
 def _import_engine() -> None:
@@ -12,7 +11,7 @@ def _import_engine() -> None:
     Half a million objects are made, none of which dies: collecting among them again and again,
     and once more at exit, costs a short script a fifth of its time.
     """
-    if "jax" in sys.modules or not gc.isenabled():
+    if not gc.isenabled():
         return
     gc.disable()
     try:

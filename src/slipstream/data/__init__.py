@@ -1,5 +1,6 @@
 """Data: from files and frames to batches, and what may be wrong with them."""
 
+import slipstream.core  # noqa: F401 (first of all: it imports JAX without pauses)
 from slipstream.data.parts.balance import Balanced, balance, balanced, class_weights
 from slipstream.data.parts.folds import Fold, folds
 from slipstream.data.parts.leaks import Leaks

@@ -1,5 +1,6 @@
 """Layers, under Keras' names."""
 
+import slipstream.core  # noqa: F401 (first of all: it imports JAX without pauses)
 from slipstream import ops  # noqa: F401 (enters the operators of symbolic tensors)
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer

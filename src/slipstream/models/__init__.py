@@ -1,5 +1,6 @@
 """Models, under Keras' names."""
 
+import slipstream.core  # noqa: F401 (first of all: it imports JAX without pauses)
 from slipstream.models.causal_lm import CausalLM
 from slipstream.models.clone import clone_model
 from slipstream.models.cross_validation import cross_validate

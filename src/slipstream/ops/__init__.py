@@ -2,6 +2,7 @@
 # ruff: noqa: F401, F403, I001
 # fmt: off
 
+import slipstream.core
 from slipstream.ops import image, linalg, nn, numpy
 from slipstream.ops.casting import (
     cast, convert_to_numpy, convert_to_tensor, dtype, is_tensor, saturate_cast, shape,
