@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -43,22 +42,14 @@ class AutoContrast(Augmentation):
         self.value_range = value_limits(self, value_range)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        least, most = _of_channels(jnp.min, images), _of_channels(jnp.max, images)
+        least, most = images, images
+        for axis in (1, 2):  # one at a time is quicker on a CPU
+            least = jnp.min(least, axis, keepdims=True)
+            most = jnp.max(most, axis, keepdims=True)
         spread = most - least
         low, high = self.value_range
         stretched = (images - least) / jnp.where(spread > 0, spread, 1) * (high - low) + low
         return jnp.clip(jnp.where(spread > 0, stretched, images), low, high)
-
-
-def _of_channels(reduce: Callable[..., Any], images: Any) -> Any:
-    """The least, say, of each channel, ``(batch, 1, 1, channels)``.
-
-    First over rows, with columns and channels as one axis: XLA's CPU compiler is three times
-    quicker with the long last axis.
-    """
-    batch, height, width, channels = images.shape
-    of_columns = reduce(images.reshape(batch, height, width * channels), 1)
-    return reduce(of_columns.reshape(batch, 1, width, channels), 2, keepdims=True)
 
 
 def _histograms(levels: Any, count: int) -> Any:
