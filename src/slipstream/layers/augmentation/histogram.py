@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -42,14 +43,23 @@ class AutoContrast(Augmentation):
         self.value_range = value_limits(self, value_range)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        least, most = images, images
-        for axis in (1, 2):  # one at a time is quicker on a CPU
-            least = jnp.min(least, axis, keepdims=True)
-            most = jnp.max(most, axis, keepdims=True)
+        least, most = _of_channels(jnp.min, images), _of_channels(jnp.max, images)
         spread = most - least
         low, high = self.value_range
         stretched = (images - least) / jnp.where(spread > 0, spread, 1) * (high - low) + low
         return jnp.clip(jnp.where(spread > 0, stretched, images), low, high)
+
+
+def _of_channels(reduce: Callable[..., Any], images: Any) -> Any:
+    """The least, say, of each channel: ``(batch, 1, 1, channels)``.
+
+    First over rows, with columns and channels as one axis, then over each channel's columns. Two
+    reductions in a row would be joined to one, whose last axis is too short for a CPU's vectors.
+    """
+    batch, height, width, channels = images.shape
+    columns = reduce(images.reshape(batch, height, width * channels), 1)
+    planes = jnp.stack([columns[:, place::channels] for place in range(channels)], -1)
+    return reduce(planes, 1)[:, None, None, :]
 
 
 def _histograms(levels: Any, count: int) -> Any:
