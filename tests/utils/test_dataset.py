@@ -107,7 +107,7 @@ def test_fit_takes_a_dataset(rng):
     y = x.sum(1, keepdims=True)
     dataset = Dataset.from_iterable(list(zip(x, y))).shuffle(20, seed=0).batch(8)
     source = make_source(dataset)
-    assert source.steps == 3 and [len(b[0]) for b in source.epoch(0, 0)] == [8, 8, 4]
+    assert source.steps == 3 and [len(b[0]) for b in source.epoch(source.begin(0, 0))] == [8, 8, 4]
     model = models.Sequential([layers.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     history = model.fit(dataset, epochs=3, validation_data=dataset, verbose=0)
