@@ -5,9 +5,11 @@ Sequential``: the rest of a Keras script stays as it is.
 """
 
 import importlib
+import sys
 from typing import Any
 
 __version__ = "0.1.0"
+JAX_CAME_FIRST = "jax" in sys.modules  # before any room of ours could import it
 
 # Names that are here because Keras has them here: attribute -> module that defines it.
 _TOP = {

@@ -4,14 +4,17 @@ import atexit
 import gc
 import os
 
+import slipstream
+
 
 def _import_engine() -> None:
     """Import JAX without pauses of the garbage collector.
 
     Half a million objects are made, none of which dies: collecting among them again and again,
-    and once more at exit, costs a short script a fifth of its time.
+    and once more at exit, costs a short script a fifth of its time. Where a script imported JAX
+    before us, its own objects may be among them, so nothing is done.
     """
-    if not gc.isenabled():
+    if slipstream.JAX_CAME_FIRST or not gc.isenabled():
         return
     gc.disable()
     try:
