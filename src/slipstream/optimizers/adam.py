@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
+from slipstream.kernels.adam import adam, adam_step, moments
 from slipstream.optimizers.arguments import Common, Options, with_common
 from slipstream.optimizers.base import Optimizer
 from slipstream.optimizers.schedules import wide_float
@@ -34,14 +35,6 @@ class Moments(Optimizer):
         self.epsilon = epsilon
 
 
-def moments(grad: Any, slots: dict[str, Any], share_1: Any, share_2: Any) -> tuple[Any, Any]:
-    """The new moving averages of the gradient and its square, with the shares of this step."""
-    momentum, velocity = slots["momentum"], slots["velocity"]
-    momentum = momentum + (grad - momentum) * share_1
-    velocity = velocity + (jnp.square(grad) - velocity) * share_2
-    return momentum, velocity
-
-
 def filled(beta: float, step: Any, learning_rate: Any) -> Any:
     """What part of a moving average that began at zero has been filled after `step` steps."""
     return 1 - jnp.power(beta, step.astype(learning_rate.dtype))
@@ -51,11 +44,6 @@ def adam_rate(beta_1: float, beta_2: float, step: Any, learning_rate: Any) -> An
     """The learning rate with the bias corrections of both moments."""
     root = jnp.sqrt(filled(beta_2, step, learning_rate))
     return learning_rate * root / filled(beta_1, step, learning_rate)
-
-
-def adam_step(param: Any, momentum: Any, velocity: Any, rate: Any, epsilon: float) -> Any:
-    """The weight after Adam's step."""
-    return param - momentum * rate / (jnp.sqrt(velocity) + epsilon)
 
 
 @register("optimizer")
@@ -101,11 +89,14 @@ class Adam(Moments):
         self, param: Any, grad: Any, slots: dict[str, Any], coefficients: Any
     ) -> tuple[Any, dict[str, Any]]:
         """See `UpdateRule.update`."""
-        momentum, velocity = moments(grad, slots, 1 - self.beta_1, 1 - self.beta_2)
-        new = {"momentum": momentum, "velocity": velocity}
-        if self.amsgrad:
-            new["velocity_hat"] = velocity = jnp.maximum(slots["velocity_hat"], velocity)
-        return adam_step(param, momentum, velocity, coefficients, self.epsilon), new
+        old, shares = (slots["momentum"], slots["velocity"]), (1 - self.beta_1, 1 - self.beta_2)
+        if not self.amsgrad:
+            param, *new = adam(param, grad, *old, coefficients, *shares, self.epsilon)
+            return param, dict(zip(self.slots, new))
+        momentum, velocity = moments(grad, *old, *shares)
+        largest = jnp.maximum(slots["velocity_hat"], velocity)
+        param = adam_step(param, momentum, largest, coefficients, self.epsilon)
+        return param, dict(zip(self.slots, (momentum, velocity, largest)))
 
 
 @register("optimizer")
@@ -179,7 +170,7 @@ class Nadam(Moments):
     ) -> tuple[Any, dict[str, Any]]:
         """See `UpdateRule.update`."""
         rate, of_momentum, of_gradient, part, shares = coefficients
-        momentum, velocity = moments(grad, slots, *shares)
+        momentum, velocity = moments(grad, slots["momentum"], slots["velocity"], *shares)
         direction = of_momentum * momentum + of_gradient * grad
         param = param - direction * rate / (jnp.sqrt(velocity / part) + self.epsilon)
         return param, {"momentum": momentum, "velocity": velocity}
@@ -241,7 +232,9 @@ class Lamb(Moments):
     ) -> tuple[Any, dict[str, Any]]:
         """See `UpdateRule.update`."""
         rate, first, second = coefficients
-        momentum, velocity = moments(grad, slots, 1 - self.beta_1, 1 - self.beta_2)
+        momentum, velocity = moments(
+            grad, slots["momentum"], slots["velocity"], 1 - self.beta_1, 1 - self.beta_2
+        )
         direction = momentum / first / (jnp.sqrt(velocity / second) + self.epsilon)
         size, length = (jnp.sqrt(jnp.sum(jnp.square(array))) for array in (param, direction))
         # A zero on either side means the norms say nothing: take a plain step.

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
-from slipstream.optimizers.adam import adam_rate, adam_step, moments
+from slipstream.kernels.adam import adam
+from slipstream.optimizers.adam import adam_rate
 from slipstream.optimizers.arguments import Common, Options, with_common
 from slipstream.optimizers.base import Optimizer
 
@@ -223,8 +224,9 @@ class Muon(Optimizer):
         """See `UpdateRule.update`."""
         rate, of_adam = coefficients
         if "velocity" in slots:
-            first, second = moments(grad, slots, 1 - self.adam_beta_1, 1 - self.adam_beta_2)
-            param = adam_step(param, first, second, of_adam, self.epsilon)
+            old = slots["momentum"], slots["velocity"]
+            shares = 1 - self.adam_beta_1, 1 - self.adam_beta_2
+            param, first, second = adam(param, grad, *old, of_adam, *shares, self.epsilon)
             return param, {"momentum": first, "velocity": second}
         momentum = self.momentum * slots["momentum"] + grad
         ahead = grad + self.momentum * momentum if self.nesterov else momentum
