@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -18,6 +19,17 @@ using Threads = xla::ffi::ThreadPool;
 inline int64_t thread_count(Threads& threads) {
   const int64_t count = threads.num_threads();
   return count < 1 ? 1 : count;
+}
+
+using Clock = std::chrono::steady_clock;
+inline std::atomic<Clock::rep> last_shared{0};  // when a loop's work was last shared out
+
+// Whether the pool's threads are likely to be looking for work still. Later they sleep, and waking
+// one takes as long as a small loop. No result may depend on this.
+inline bool threads_awake() {
+  constexpr Clock::duration patience = std::chrono::microseconds(40);
+  const Clock::duration since = Clock::now().time_since_epoch() - Clock::duration(last_shared.load());
+  return since < patience;
 }
 
 // Calls body(i) for i in [0, count), each once, in any order and on any thread of the pool.
@@ -51,6 +63,7 @@ void parallel_for(Threads& threads, int64_t count, const Body& body) {
   };
   for (int64_t i = 0; i < helpers; ++i) threads.Schedule([work] { work(); });
   work();
+  last_shared.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   // The others are mostly done within microseconds. On a busy machine they may be waiting for a
   // core, perhaps for this one: then sleep.
   for (int spins = 0; spins < 20000; ++spins)

@@ -20,6 +20,7 @@ constexpr int64_t kMost = 384;       // rows of a task, whose numbers stay in th
 constexpr int64_t kFew = 36;         // rows for which packing a matrix does not pay
 constexpr int64_t kFewest = 6;       // rows for which the matrix is read once, for all of them
 constexpr int64_t kLeast = 1 << 16;  // multiplications that are worth a thread
+constexpr int64_t kWake = 1 << 20;   // and those that are worth waking one
 
 struct Product {
   int64_t rows, depth, columns;
@@ -150,8 +151,9 @@ void multiply_all(Threads& threads, const Product& p, const float* x, const floa
   if (p.rows <= kFewest && !p.transposed) return few_rows(threads, p, x, w, finish, y);
   const std::vector<Panel> panels = panels_of(p.columns);
   const int64_t columns = static_cast<int64_t>(panels.size());
-  const int64_t wanted = std::min(3 * thread_count(threads),
-                                  p.rows * p.depth * p.columns / kLeast + 1);
+  const int64_t least = threads_awake() ? kLeast : kWake;
+  const int64_t wanted =
+      std::min(3 * thread_count(threads), p.rows * p.depth * p.columns / least + 1);
   int64_t blocks = std::max((p.rows + kMost - 1) / kMost, (wanted + columns - 1) / columns);
   blocks = std::clamp<int64_t>(blocks, 1, std::max<int64_t>(1, p.rows / 24));
   const int64_t block = ((p.rows + blocks - 1) / blocks + 11) / 12 * 12;

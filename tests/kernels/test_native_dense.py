@@ -19,7 +19,7 @@ def small_ones_too(monkeypatch):
     monkeypatch.setattr(dense, "WORTH", 0)
     for name in ("_LEAST", "_WIDE"):
         monkeypatch.setattr(dense, name, 0)
-    for name in ("_MOST", "_MOST_ALONE", "_CHAINED", "_DEEPEST"):
+    for name in ("_MOST", "_MOST_ALONE", "_CHAINED", "_DEEPEST", "_NARROW"):
         monkeypatch.setattr(dense, name, 2**40)
 
 

@@ -19,6 +19,7 @@ WORTH = 2**20  # multiplications; below, a call for the gradient costs more than
 _LEAST, _MOST_ALONE, _MOST = 2**16, 2**23, 2**24  # multiplications of products
 _FEW, _MANY = 6, 256  # rows
 _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to nine times as slow
+_NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
@@ -78,23 +79,24 @@ def _product_compiled(
 
 
 def _product_fits(x: Any, matrix: Any) -> bool:
-    work = prod(x.shape) * matrix.shape[1]
-    return _is_small(x, matrix, work)
+    return _is_small(x, matrix, matrix.shape[1])
 
 
 def _back_fits(dy: Any, matrix: Any) -> bool:
-    return _is_small(dy, matrix, prod(dy.shape) * matrix.shape[0])
+    return _is_small(dy, matrix, matrix.shape[0])
 
 
-def _is_small(x: Any, matrix: Any, work: int) -> bool:
+def _is_small(x: Any, matrix: Any, columns: int) -> bool:
     """Whether XLA is not at its best: it needs long to begin, and more for several threads."""
-    most = _MOST if native.threads() > 1 else _MOST_ALONE
-    single = {str(array.dtype) for array in (x, matrix)} == {"float32"}
-    rows = x.shape[0]
+    if {str(array.dtype) for array in (x, matrix)} != {"float32"}:
+        return False
+    (rows, depth), work = x.shape, prod(x.shape) * columns
     if rows <= _FEW:
-        return single and work >= rows * _WIDE
+        return work >= rows * _WIDE
+    most = _MOST if native.threads() > 1 else _MOST_ALONE
     slow = work <= most if rows <= _MANY else rows < _CHAINED
-    return single and slow and work >= _LEAST and x.shape[1] <= _DEEPEST
+    narrow = columns <= _NARROW and depth <= _SHORT
+    return (slow or narrow) and work >= _LEAST and depth <= _DEEPEST
 
 
 _product = forms.operation("product", _reference, _product_compiled, _product_fits, flops=_flops)

@@ -22,7 +22,7 @@ from slipstream.training.session import Session, open_session, outputs_of
 # Work beside which a dispatch's own cost disappears; with much more, what passes from layer to
 # layer leaves the CPU's caches: a convolution network of 28 x 28 pixels takes twice as long.
 _FLOPS_A_DISPATCH = 1e9
-_FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 512, 4096
+_FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 512, 8192
 
 
 def predict(
@@ -37,15 +37,15 @@ def predict(
     session: Session | None = model._session
     if (
         session is not None
+        and session.per_example
         and type(x) is np.ndarray
         and x.dtype == np.float32
         and callbacks is steps is None
         and verbose in ("auto", 0)
-        and 0 < len(x) <= min(batch_size or 32, _FEW_ROWS)
-        and len(x) & (len(x) - 1) == 0
         and model.takes(x.shape)
-    ):  # a few rows as they are: nothing to convert, to cut or to fill up
-        return jax.tree.map(np.array, session.predict(x))
+        and config.cap_steps(None, -(-len(x) // (batch_size or 32))) is None
+    ):  # nothing to convert, to check or to tell
+        return _in_parts(session, x, len(x), batch_size or 32)
     if is_batches(x):
         return _over_batches(model, x, steps, callbacks)
     x = to_arrays(x, "x")
@@ -66,16 +66,15 @@ def predict(
         listeners.call("on_predict_begin")
     began = time.perf_counter()
     if session.per_example and not listeners.sees_batches("predict"):
-        width = _width(session, x, rows, batch_size or 32)
-        parts = list(_run(session, x, rows, width, fill=True))
+        outputs = _in_parts(session, x, rows, batch_size or 32)
     else:
-        parts = []
-        whole = _run(session, x, rows, batch_size or 32, fill=False)
-        for number, part in enumerate(whole):
-            listeners.batch("predict", "begin", number)
-            parts.append(part)
-            listeners.batch("predict", "end", number, {"outputs": part})
-    outputs = _join(parts)
+        with session.stages.one() as stage:
+            for number, (part, count) in enumerate(_parts(x, rows, batch_size or 32)):
+                listeners.batch("predict", "begin", number)
+                found = session.predict(stage.lay(part, count))
+                stage.take(found)
+                listeners.batch("predict", "end", number, {"outputs": found})
+            outputs = stage.result()
     if listeners.callbacks:
         listeners.call("on_predict_end")
     if verbose in (1, 2):
@@ -84,35 +83,29 @@ def predict(
     return outputs
 
 
-def _run(session: Session, x: Any, rows: int, width: int, fill: bool) -> Iterator[Any]:
-    """Outputs of consecutive parts of `x`, on the device; parts filled up to a power of two.
+def _in_parts(session: Session, x: Any, rows: int, batch_size: int) -> Any:
+    """Outputs of a model that treats each row by itself, as many rows at once as suit it."""
+    if rows == _bucket(rows) <= min(batch_size, _FEW_ROWS):  # few, as they are
+        return jax.tree.map(np.array, session.predict(x))
+    width = _width(session, x, rows, batch_size)
+    with session.stages.one() as stage:
+        for part, count in _parts(x, rows, width):
+            stage.take(session.predict(stage.lay(part, _bucket(count))), count)
+        return stage.result()
 
-    Filling keeps the number of programs small, whatever sizes are asked for.
-    """
-    for start in range(0, max(rows, 1), width):
+
+def _parts(x: Any, rows: int, width: int) -> Iterator[tuple[Any, int]]:
+    """Consecutive parts of `x`, and how many rows each has."""
+    if rows <= width:
+        yield x, rows
+        return
+    for start in range(0, rows, width):
         count = min(width, rows - start)
-        part = (
-            x
-            if count == rows
-            else jax.tree.map(lambda leaf, start=start, count=count: leaf[start : start + count], x)
-        )
-        filled = _bucket(count) if fill else count
-        if filled != count:
-            part = jax.tree.map(lambda leaf, n=filled: _fill(leaf, n), part)
-        outputs = session.predict(part)
-        if filled != count:
-            outputs = jax.tree.map(lambda leaf, n=count: np.asarray(leaf)[:n], outputs)
-        yield outputs
-
-
-def _fill(leaf: Any, rows: int) -> np.ndarray:
-    leaf = np.asarray(leaf)
-    filled = np.zeros((rows, *leaf.shape[1:]), leaf.dtype)
-    filled[: len(leaf)] = leaf
-    return filled
+        yield jax.tree.map(lambda leaf, begin=start, n=count: leaf[begin : begin + n], x), count
 
 
 def _bucket(rows: int) -> int:
+    """A power of two: keeps the number of programs small, whatever sizes are asked for."""
     return 1 << max(rows - 1, 0).bit_length()
 
 
@@ -134,28 +127,25 @@ def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
     return max(least, _bucket(int(wanted) + 1) // 2)
 
 
-def _join(parts: list[Any]) -> Any:
-    if len(parts) == 1:
-        return jax.tree.map(np.array, parts[0])
-    return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(v) for v in leaves]), *parts)
-
-
 def _over_batches(model: Any, batches: Any, steps: int | None, callbacks: Any) -> Any:
     source = make_source(batches, steps=steps)
     assert isinstance(source, BatchSource)
     session = open_session(model, source.first(), compiled=False)
     listeners = CallbackList(callbacks or (), model=model, verbose=0, epochs=1, steps=source.steps)
     listeners.call("on_predict_begin")
-    parts: list[Any] = []
-    for number, (x, _, _) in enumerate(source.epoch(source.begin(0, 0))):
-        listeners.batch("predict", "begin", number)
-        rows = length(x, "x")
-        parts += _run(session, x, rows, rows, fill=session.per_example)
-        listeners.batch("predict", "end", number, {"outputs": parts[-1]})
+    fills = session.per_example and not listeners.sees_batches("predict")
+    with session.stages.one() as stage:
+        for number, (x, _, _) in enumerate(source.epoch(source.begin(0, 0))):
+            listeners.batch("predict", "begin", number)
+            rows = length(x, "x")
+            outputs = session.predict(stage.lay(x, _bucket(rows) if fills else rows, passing=True))
+            stage.take(outputs, rows if fills else None)
+            listeners.batch("predict", "end", number, {"outputs": outputs})
+        found = stage.result()
     listeners.call("on_predict_end")
-    if not parts:
+    if found is None:
         raise ValueError("The data gave no batch to predict on.")
-    return _join(parts)
+    return found
 
 
 def _one_batch(

@@ -16,6 +16,7 @@ from slipstream.training.draws import Draws, seed_of
 from slipstream.training.objective import Objective
 from slipstream.training.predictor import Predictor
 from slipstream.training.program import LoopProgram
+from slipstream.training.staging import Stages
 from slipstream.training.state import LiveState, TestState
 from slipstream.training.stored import Store, describe
 
@@ -73,6 +74,7 @@ class Session:
             )
         draws = Draws()
         self.predict = Predictor(step.make_predict_step(model, self.live, draws), self.live, draws)
+        self.stages = Stages()
         self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
 
     def _results(self, metrics: list[Any], logs: Any) -> dict[str, Any]:
