@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from functools import cache
 from typing import Any
@@ -46,6 +47,17 @@ def compile_lowered(lowered: Any) -> tuple[Any, bool]:
     before = _cache_hits()[0]
     program = lowered.compile()
     return program, _cache_hits()[0] == before
+
+
+def trim() -> None:
+    """Give the system back what compiling has freed: often more than the program's data take.
+
+    The C library keeps it otherwise, in pieces that no buffer fits into.
+    """
+    if os.name == "posix":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "malloc_trim"):  # glibc's
+            library.malloc_trim(0)
 
 
 @cache

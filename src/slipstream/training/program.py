@@ -229,6 +229,7 @@ class LoopProgram:
                 structure: Any = program.out_tree
                 _, results = structure.unflatten([0] * structure.num_leaves)
                 self._store.keep_program(key, program, results)
+                engine.trim()
         return program
 
 
