@@ -15,8 +15,7 @@ import jax.numpy as jnp
 from slipstream.kernels import forms, native
 from slipstream.kernels.finish import finished
 
-WORTH = 2**20  # multiplications; below, a call for the gradient costs more than it gains
-_LEAST, _MOST_ALONE, _MOST = 2**16, 2**23, 2**24  # multiplications of products
+_MOST_ALONE, _MOST = 2**23, 2**24  # multiplications of products
 _FEW, _MANY = 6, 256  # rows
 _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to nine times as slow
 _NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
@@ -54,7 +53,7 @@ def _compiled(x: Any, dy: Any) -> Any:
 
 
 def _fits(x: Any, dy: Any) -> bool:
-    return forms.floats(x, dy) and prod(x.shape) * dy.shape[1] >= WORTH
+    return forms.floats(x, dy) and prod(x.shape) * dy.shape[1] > 0
 
 
 def _flops(x: Any, other: Any) -> float:
@@ -96,7 +95,7 @@ def _is_small(x: Any, matrix: Any, columns: int) -> bool:
     most = _MOST if native.threads() > 1 else _MOST_ALONE
     slow = work <= most if rows <= _MANY else rows < _CHAINED
     narrow = columns <= _NARROW and depth <= _SHORT
-    return (slow or narrow) and work >= _LEAST and depth <= _DEEPEST
+    return (slow or narrow) and 1 < depth <= _DEEPEST and work > 0
 
 
 _product = forms.operation("product", _reference, _product_compiled, _product_fits, flops=_flops)
