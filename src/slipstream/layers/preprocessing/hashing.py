@@ -11,6 +11,7 @@ from slipstream.layers.preprocessing.encoding import encode, encoded_shape
 from slipstream.layers.preprocessing.fingerprint import chain64, fingerprint64, keyed_hash64
 from slipstream.layers.preprocessing.host import HostLayer, as_text, no_sparse, one_of
 
+_REMEMBERED = 2**17  # values
 _CROSSING_START = 0xDECAFCAFFE  # what Keras' crossings start from
 
 
@@ -46,6 +47,22 @@ def _bins(layer: Any, num_bins: Any) -> int:
     return int(num_bins)
 
 
+class _Bins(dict[Any, int]):
+    """The bin of each value that has come so far; a new one is hashed."""
+
+    def __init__(self, layer: Hashing) -> None:
+        super().__init__()
+        self.mask_value, self.salt = layer.mask_value, layer.salt
+        self.first = int(self.mask_value is not None)
+        self.free = layer.num_bins - self.first
+
+    def __missing__(self, value: Any) -> int:
+        masked = self.first and (value == self.mask_value or not self.free)
+        found = 0 if masked else self.first + hash_text(str(value), self.salt) % self.free
+        self[value] = found
+        return found
+
+
 @register("layer")
 class Hashing(HostLayer):
     """Text or integers as bin numbers, by a hash that never changes.
@@ -60,6 +77,8 @@ class Hashing(HostLayer):
     Raises:
         ValueError: if num_bins or salt make no sense, or the input is neither text nor numbers.
     """
+
+    _untracked = frozenset({"_bins_of"})  # plain data, and much of it
 
     def __init__(
         self,
@@ -80,6 +99,7 @@ class Hashing(HostLayer):
             self, "output_mode", output_mode, ("int", "one_hot", "multi_hot", "count")
         )
         no_sparse(self, sparse)
+        self._bins_of = _Bins(self)
 
     @property
     def output_dtype(self) -> str:
@@ -93,23 +113,11 @@ class Hashing(HostLayer):
             values = values.astype(np.int64)
         if values.dtype.kind not in "iu":
             values = as_text(values, self)
-        free = self.num_bins - (self.mask_value is not None)
-        bins = np.empty(values.size, np.int32)
-        known: dict[Any, int] = {}
-        for place, value in enumerate(values.ravel().tolist()):
-            found = known.get(value)
-            if found is None:
-                known[value] = found = self._bin(value, free)
-            bins[place] = found
-        indices = bins.reshape(values.shape)
+        if len(self._bins_of) > _REMEMBERED:
+            self._bins_of = _Bins(self)
+        bins = map(self._bins_of.__getitem__, values.ravel().tolist())
+        indices = np.fromiter(bins, np.int32, values.size).reshape(values.shape)
         return encode(indices, self.num_bins, self.output_mode, self.output_dtype)
-
-    def _bin(self, value: Any, free: int) -> int:
-        if self.mask_value is None:
-            return hash_text(str(value), self.salt) % free
-        if value == self.mask_value or not free:
-            return 0
-        return hash_text(str(value), self.salt) % free + 1
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape, or as in `CategoryEncoding`."""

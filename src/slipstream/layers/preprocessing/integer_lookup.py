@@ -14,6 +14,9 @@ from slipstream.core.symbol import symbols_in
 from slipstream.layers.preprocessing.hashing import hash_text
 from slipstream.layers.preprocessing.lookup import UNKNOWN, Lookup
 
+_CLOSE = 64  # values from the least to the greatest for each known one
+_NONE = -3  # number of a value that is not known
+
 
 @register("layer")
 class IntegerLookup(Lookup):
@@ -120,28 +123,45 @@ class IntegerLookup(Lookup):
             return self._take(inputs.astype("int32"))
         return self._encode(self._find(inputs.astype("int32")))
 
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        """The known values in ascending order, and the number of each."""
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """The known values in ascending order, and the number of each.
+
+        Where they lie close together, all values from the least to the greatest stand there, and
+        those between them have the number `_NONE`.
+        """
         if self._table is None:
             specials = len(self._specials())
             pairs = [(token, specials + i) for i, token in enumerate(self._tokens)]
             if self.mask_token is not None:
                 pairs.append((self.mask_token, self._mask_number))
             pairs.sort()
-            self._table = tuple(np.array(column, np.int64) for column in zip(*pairs))
+            values, numbers = (np.array(column, np.int64) for column in zip(*pairs))
+            low, high = int(values[0]), int(values[-1])
+            if high - low < _CLOSE * len(values):
+                between = np.full(high - low + 1, _NONE, np.int64)
+                between[values - low] = numbers
+                values, numbers = np.arange(low, high + 1), between
+            self._table = values, numbers
         return self._table
 
     def _find(self, tokens: Any) -> Any:
-        values, numbers = self._sorted()
+        values, numbers = self._numbers()
         xp: Any = np if isinstance(tokens, np.ndarray) else jnp
         if xp is jnp:
             values, numbers = self._narrow(values), numbers.astype(np.int32)
-        places = xp.clip(xp.searchsorted(values, tokens), 0, len(values) - 1)
-        known = xp.asarray(values)[places] == tokens
+        low, high = values[0], values[-1]
+        if high - low + 1 == len(values):  # no gaps: a value says where it stands
+            known = (tokens >= low) & (tokens <= high)
+            places = xp.where(known, tokens, low) - low
+            found = xp.asarray(numbers)[places]
+            known &= found != _NONE
+        else:
+            places = xp.clip(xp.searchsorted(values, tokens), 0, len(values) - 1)
+            known = xp.asarray(values)[places] == tokens
+            found = xp.asarray(numbers)[places]
         if self.num_oov_indices == 0 and xp is np and not known.all():
             raise self._unknown(tokens[~known][:5].tolist())
-        found = xp.where(known, xp.asarray(numbers)[places], self._spread(tokens, known, xp))
-        return found.astype("int32")
+        return xp.where(known, found, self._spread(tokens, known, xp)).astype("int32")
 
     def _spread(self, tokens: Any, known: Any, xp: Any) -> Any:
         """Numbers of unknown values."""

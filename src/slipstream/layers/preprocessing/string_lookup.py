@@ -109,7 +109,7 @@ class StringLookup(Lookup):
 
     def _find(self, tokens: np.ndarray) -> np.ndarray:
         table, flat = self._numbers(), tokens.ravel().tolist()
-        numbers = np.fromiter((table[token] for token in flat), np.int32, len(flat))
+        numbers = np.fromiter(map(table.__getitem__, flat), np.int32, len(flat))
         if not self.num_oov_indices and (numbers == UNKNOWN).any():
             raise self._unknown([flat[i] for i in np.flatnonzero(numbers == UNKNOWN)[:5]])
         return numbers.reshape(tokens.shape)
