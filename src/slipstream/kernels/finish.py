@@ -21,7 +21,7 @@ def finished(
     reference: forms.Form,
     compiled: forms.Form,
     supports: Callable[..., bool],
-    flops: Callable[..., float],
+    flops: Callable[..., float] | None = None,
 ) -> Primitive:
     """``(one, other, bias, *, relu, …)``: an operation, a bias along the last axis, and ReLU.
 
@@ -41,9 +41,10 @@ def finished(
         return forms.floats(one, bias) and supports(one, other, **parameters)
 
     def cost(one: Any, other: Any, bias: Any, *, relu: bool, **parameters: Any) -> float:
+        assert flops is not None
         return flops(one, other, **parameters)
 
-    primitive = forms.operation(name, plain, compiled, fits, flops=cost)
+    primitive = forms.operation(name, plain, compiled, fits, flops=flops and cost)
 
     def differentiated(primals: Any, tangents: Any, *, relu: bool, **parameters: Any) -> Any:
         (one, other, bias), (d_one, d_other, d_bias) = primals, tangents
