@@ -113,3 +113,22 @@ def test_a_stage_that_grew_large_is_let_go(monkeypatch):
         assert again is first
     with stages.one() as other:
         assert other is not first
+
+
+def test_data_on_the_device_are_copied_once_and_by_us():
+    x = {"a": unaligned(900), "b": np.asfortranarray(unaligned(900, 64, past=0))}
+    placed = staging.put(x)
+    for name, array in placed.items():
+        np.testing.assert_array_equal(array, x[name])
+    x["a"][:] = 7  # the user's array is the user's again
+    assert not (np.asarray(placed["a"]) == 7).any()
+    aligned = staging.on_boundary((900, 100), np.dtype(np.float32))
+    assert staging._placed(aligned) is aligned
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint8", "int32", "bool", "bfloat16"])
+def test_memory_on_a_boundary_has_the_type_and_shape(dtype):
+    dtype = np.dtype(jax.numpy.dtype(dtype))
+    array = staging.on_boundary((70, 3, 1000), dtype, np.zeros)
+    assert array.shape == (70, 3, 1000) and array.dtype == dtype
+    assert array.ctypes.data % 64 == 0 and not array.astype(bool).any()

@@ -14,6 +14,7 @@ from slipstream.data import epochs
 from slipstream.data.dataset import Place
 from slipstream.data.prefetch import prefetch
 from slipstream.data.sources import ArraySource, Batch, BatchSource
+from slipstream.training.staging import on_boundary, put
 
 BLOCK_BYTES = 16 * 2**20
 BLOCK_BATCHES = 64
@@ -94,7 +95,7 @@ class Feed:
         """The data on the device, where they stay."""
         if self._resident is None:
             assert isinstance(self.source, ArraySource)
-            self._resident = jax.device_put(self.source.data)
+            self._resident = put(self.source.data)
         return self._resident
 
     def _cut(self, data: Batch, order: np.ndarray) -> Iterator[Segment]:
@@ -145,7 +146,8 @@ class _Block:
         self.structure: Any = jax.tree.structure(like)
         self.kinds = [(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(like)]
         self.buffers = [
-            np.zeros((self.capacity * width, *shape), dtype) for shape, dtype in self.kinds
+            on_boundary((self.capacity * width, *shape), dtype, np.zeros)
+            for shape, dtype in self.kinds
         ]
         self.order = np.full((self.capacity, width), -1, np.int32)
         self.count = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import prod
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 _BOUNDARY = 64  # bytes; what begins on a multiple, programs on the CPU read where it lies
 _WORTH = 2**16  # bytes; the runtime copies less than that as fast as we do
-_AHEAD = 2  # parts under way: one is computed while the next is laid ready
+_AHEAD = 2  # parts under way: a device computes one while the next is laid ready
 _KEPT = 2**23  # bytes that one stage may hold between calls
 
 
@@ -44,7 +44,6 @@ class Stage:
     """
 
     def __init__(self) -> None:
-        self._on_cpu = jax.default_backend() == "cpu"
         self._memory: dict[tuple[int, int], np.ndarray] = {}
         self._running: deque[tuple[Any, int | None]] = deque()
         self._done: list[Any] = []
@@ -87,7 +86,7 @@ class Stage:
         return jax.tree.map(lambda *parts: np.concatenate(parts), *done) if done else None
 
     def _lay(self, place: int, rows: Any, filled: int, passing: bool) -> Any:
-        if len(rows) == filled and not (passing or self._is_copied(rows)):
+        if len(rows) == filled and not (passing or _is_copied(rows)):
             return rows
         rows = np.asarray(rows)
         memory = self._memory.get((place, self._turn))
@@ -98,16 +97,10 @@ class Stage:
             or memory.shape[1:] != shape[1:]
             or len(memory) < filled
         ):
-            memory = self._memory[place, self._turn] = _on_boundary(shape, dtype)
+            memory = self._memory[place, self._turn] = on_boundary(shape, dtype)
         memory[: len(rows)] = rows
         memory[len(rows) : filled] = 0
         return memory[:filled]
-
-    def _is_copied(self, rows: Any) -> bool:
-        """Whether the runtime would copy it, and slower than we do."""
-        if not self._on_cpu or not isinstance(rows, np.ndarray) or rows.nbytes < _WORTH:
-            return False
-        return rows.ctypes.data % _BOUNDARY != 0 or not rows.flags.c_contiguous
 
     def _settle(self) -> None:
         """The oldest outputs, to the host; what they were made from may then be overwritten."""
@@ -120,8 +113,35 @@ class Stage:
         return array.copy() if shared else array
 
 
-def _on_boundary(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def on_boundary(
+    shape: tuple[int, ...], dtype: Any, make: Callable[..., np.ndarray] = np.empty
+) -> np.ndarray:
+    """An array that programs on the CPU read where it lies; `make` makes its bytes."""
     size = prod(shape) * dtype.itemsize
-    raw = np.empty(size + _BOUNDARY, np.uint8)
+    raw = make(size + _BOUNDARY, np.uint8)
     start = -raw.ctypes.data % _BOUNDARY
     return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def put(data: Any) -> Any:
+    """A pytree of arrays on the device, each copied once at most.
+
+    The runtime would copy in threads of its own, whose memory no other thread gets again.
+    """
+    return jax.device_put(jax.tree.map(_placed, data))
+
+
+def _placed(array: Any) -> Any:
+    if not _is_copied(array):
+        return array
+    placed = on_boundary(array.shape, array.dtype)
+    placed[...] = array
+    return placed
+
+
+def _is_copied(array: Any) -> bool:
+    """Whether the runtime would copy it on its way to a CPU, and slower than we do."""
+    if not isinstance(array, np.ndarray) or array.nbytes < _WORTH:
+        return False
+    lies = array.ctypes.data % _BOUNDARY == 0 and array.flags.c_contiguous
+    return not lies and jax.default_backend() == "cpu"
