@@ -132,3 +132,18 @@ def test_memory_on_a_boundary_has_the_type_and_shape(dtype):
     array = staging.on_boundary((70, 3, 1000), dtype, np.zeros)
     assert array.shape == (70, 3, 1000) and array.dtype == dtype
     assert array.ctypes.data % 64 == 0 and not array.astype(bool).any()
+
+
+def test_an_output_without_rows():
+    """A model that does not treat each row by itself may give one number for a batch."""
+
+    class Total(layers.Layer):
+        per_example = False
+
+        def call(self, x):
+            return x.sum()
+
+    model = Sequential([layers.Input((100,)), Total()])
+    model.compile()
+    x = unaligned(20)
+    np.testing.assert_allclose(model.predict(x, verbose=0), x.sum(), rtol=1e-4)

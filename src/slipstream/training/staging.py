@@ -79,7 +79,7 @@ class Stage:
         """The outputs of all parts as NumPy arrays of their own; None if there were no parts."""
         if len(self._running) == 1 and not self._done:  # the one part there is
             outputs, rows = self._running.popleft()
-            return jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[:rows]), outputs)
+            return jax.tree.map(lambda leaf: np.array(_first(leaf, rows)), outputs)
         while self._running:
             self._settle()
         done, self._done = self._done, []
@@ -105,12 +105,17 @@ class Stage:
     def _settle(self) -> None:
         """The oldest outputs, to the host; what they were made from may then be overwritten."""
         outputs, rows = self._running.popleft()
-        self._done.append(jax.tree.map(lambda leaf: self._apart(np.asarray(leaf)[:rows]), outputs))
+        self._done.append(jax.tree.map(lambda leaf: self._apart(_first(leaf, rows)), outputs))
 
     def _apart(self, array: np.ndarray) -> np.ndarray:
         """A model that changes nothing gives back the memory itself."""
         shared = any(np.may_share_memory(array, each) for each in self._memory.values())
         return array.copy() if shared else array
+
+
+def _first(output: Any, rows: int | None) -> np.ndarray:
+    array = np.asarray(output)
+    return array if rows is None else array[:rows]
 
 
 def on_boundary(
