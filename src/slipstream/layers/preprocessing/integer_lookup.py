@@ -14,7 +14,7 @@ from slipstream.core.symbol import symbols_in
 from slipstream.layers.preprocessing.hashing import hash_text
 from slipstream.layers.preprocessing.lookup import UNKNOWN, Lookup
 
-_CLOSE = 64  # values from the least to the greatest for each known one
+_CLOSE, _FEW = 4, 2**16  # values between the least and the greatest: for each known one, and in all
 _NONE = -3  # number of a value that is not known
 
 
@@ -123,11 +123,11 @@ class IntegerLookup(Lookup):
             return self._take(inputs.astype("int32"))
         return self._encode(self._find(inputs.astype("int32")))
 
-    def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
-        """The known values in ascending order, and the number of each.
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray, bool]:
+        """The known values in ascending order, their numbers, and whether these lie close together.
 
-        Where they lie close together, all values from the least to the greatest stand there, and
-        those between them have the number `_NONE`.
+        Numbers of values that do, stand for all from the least value to the greatest, `_NONE` for
+        those between.
         """
         if self._table is None:
             specials = len(self._specials())
@@ -136,24 +136,24 @@ class IntegerLookup(Lookup):
                 pairs.append((self.mask_token, self._mask_number))
             pairs.sort()
             values, numbers = (np.array(column, np.int64) for column in zip(*pairs))
-            low, high = int(values[0]), int(values[-1])
-            if high - low < _CLOSE * len(values):
-                between = np.full(high - low + 1, _NONE, np.int64)
-                between[values - low] = numbers
-                values, numbers = np.arange(low, high + 1), between
-            self._table = values, numbers
+            extent = int(values[-1]) - int(values[0]) + 1
+            close = extent <= max(_CLOSE * len(values), _FEW)
+            if close:
+                places, given = values - values[0], numbers
+                numbers = np.full(extent, _NONE, np.int64)
+                numbers[places] = given
+            self._table = values, numbers, close
         return self._table
 
     def _find(self, tokens: Any) -> Any:
-        values, numbers = self._numbers()
+        values, numbers, close = self._numbers()
         xp: Any = np if isinstance(tokens, np.ndarray) else jnp
         if xp is jnp:
             values, numbers = self._narrow(values), numbers.astype(np.int32)
-        low, high = values[0], values[-1]
-        if high - low + 1 == len(values):  # no gaps: a value says where it stands
+        if close:
+            low, high = values[0], values[-1]
             known = (tokens >= low) & (tokens <= high)
-            places = xp.where(known, tokens, low) - low
-            found = xp.asarray(numbers)[places]
+            found = xp.asarray(numbers)[xp.where(known, tokens, low) - low]
             known &= found != _NONE
         else:
             places = xp.clip(xp.searchsorted(values, tokens), 0, len(values) - 1)
