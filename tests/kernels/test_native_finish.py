@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from native_cases import agree, name_of, needs_native, normal, others, passes_with
 
-from slipstream.kernels import native
+from slipstream.core import cost
+from slipstream.kernels import dense, native
 from slipstream.kernels.convolution import convolve, convolve_transpose, depthwise
 
 pytestmark = needs_native
@@ -146,3 +147,10 @@ def test_second_derivatives_forward_mode_and_batches():
 @pytest.mark.parametrize("library", others())
 def test_the_other_libraries_pass_too(library):
     passes_with(library, name_of(__file__))
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_bias_and_relu_count_whichever_form_runs(relu):
+    x, matrix, bias = normal(40, 30), normal(30, 20, seed=1), normal(20, seed=2)
+    program = jax.make_jaxpr(lambda *given: dense.product(*given, relu))(x, matrix, bias)
+    assert cost.count(program).flops == 2 * 40 * 30 * 20 + 40 * 20 * (1 + relu)

@@ -109,7 +109,9 @@ _back = forms.operation(
 _weight_gradient = forms.operation(
     "weight_gradient", lambda x, dy: x.T @ dy, _compiled, _fits, flops=_flops
 )
-_finished = finished("finished_product", _product, _reference, _product_compiled, _product_fits)
+_finished = finished(
+    "finished_product", _product, _reference, _product_compiled, _product_fits, _flops
+)
 forms.bilinear(
     _product,
     lambda dy, shape, matrix: _back.bind(dy, matrix),

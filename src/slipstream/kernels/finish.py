@@ -6,8 +6,10 @@ By themselves these would read and write all results once more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad
@@ -21,7 +23,7 @@ def finished(
     reference: forms.Form,
     compiled: forms.Form,
     supports: Callable[..., bool],
-    flops: Callable[..., float] | None = None,
+    flops: Callable[..., float],
 ) -> Primitive:
     """``(one, other, bias, *, relu, …)``: an operation, a bias along the last axis, and ReLU.
 
@@ -41,10 +43,10 @@ def finished(
         return forms.floats(one, bias) and supports(one, other, **parameters)
 
     def cost(one: Any, other: Any, bias: Any, *, relu: bool, **parameters: Any) -> float:
-        assert flops is not None
-        return flops(one, other, **parameters)
+        sums = jax.eval_shape(partial(reference, **parameters), one, other)
+        return flops(one, other, **parameters) + sums.size * (1 + relu)
 
-    primitive = forms.operation(name, plain, compiled, fits, flops=flops and cost)
+    primitive = forms.operation(name, plain, compiled, fits, flops=cost)
 
     def differentiated(primals: Any, tangents: Any, *, relu: bool, **parameters: Any) -> Any:
         (one, other, bias), (d_one, d_other, d_bias) = primals, tangents
