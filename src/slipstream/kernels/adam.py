@@ -46,17 +46,8 @@ def adam(
     return tuple(_adam.bind(param, grad, momentum, velocity, jnp.asarray(rate), **shares))
 
 
-def _reference(
-    param: Any,
-    grad: Any,
-    momentum: Any,
-    velocity: Any,
-    rate: Any,
-    *,
-    share_1: float,
-    share_2: float,
-    epsilon: float,
-) -> tuple[Any, Any, Any]:
+def _reference(*arrays: Any, share_1: float, share_2: float, epsilon: float) -> tuple[Any, ...]:
+    param, grad, momentum, velocity, rate = arrays
     momentum, velocity = moments(grad, momentum, velocity, share_1, share_2)
     return adam_step(param, momentum, velocity, rate, epsilon), momentum, velocity
 
