@@ -8,7 +8,7 @@ import pytest
 
 from slipstream import layers
 from slipstream.models import Sequential
-from slipstream.training import predict, staging
+from slipstream.training import boundary, predict, staging
 from slipstream.training.staging import Stage, Stages
 
 
@@ -117,19 +117,19 @@ def test_a_stage_that_grew_large_is_let_go(monkeypatch):
 
 def test_data_on_the_device_are_copied_once_and_by_us():
     x = {"a": unaligned(900), "b": np.asfortranarray(unaligned(900, 64, past=0))}
-    placed = staging.put(x)
+    placed = boundary.put(x)
     for name, array in placed.items():
         np.testing.assert_array_equal(array, x[name])
     x["a"][:] = 7  # the user's array is the user's again
     assert not (np.asarray(placed["a"]) == 7).any()
-    aligned = staging.on_boundary((900, 100), np.dtype(np.float32))
-    assert staging._placed(aligned) is aligned
+    aligned = boundary.on_boundary((900, 100), np.dtype(np.float32))
+    assert boundary._placed(aligned) is aligned
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int32", "bool", "bfloat16"])
 def test_memory_on_a_boundary_has_the_type_and_shape(dtype):
     dtype = np.dtype(jax.numpy.dtype(dtype))
-    array = staging.on_boundary((70, 3, 1000), dtype, np.zeros)
+    array = boundary.on_boundary((70, 3, 1000), dtype, np.zeros)
     assert array.shape == (70, 3, 1000) and array.dtype == dtype
     assert array.ctypes.data % 64 == 0 and not array.astype(bool).any()
 

@@ -14,7 +14,7 @@ from slipstream.data import epochs
 from slipstream.data.dataset import Place
 from slipstream.data.prefetch import prefetch
 from slipstream.data.sources import ArraySource, Batch, BatchSource
-from slipstream.training.staging import on_boundary, put
+from slipstream.training.boundary import on_boundary, put
 
 BLOCK_BYTES = 16 * 2**20
 BLOCK_BATCHES = 64

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from typing import Any
 
 import jax
 import numpy as np
 
-_BOUNDARY = 64  # bytes; what begins on a multiple, programs on the CPU read where it lies
-_WORTH = 2**16  # bytes; the runtime copies less than that as fast as we do
+from slipstream.training.boundary import is_copied, on_boundary
+
 _AHEAD = 2  # parts under way: a device computes one while the next is laid ready
 _KEPT = 2**23  # bytes that one stage may hold between calls
 
@@ -38,8 +37,7 @@ class Stages:
 class Stage:
     """Memory for `_AHEAD` parts in turn, and the outputs of the parts before.
 
-    The runtime copies an array that does not begin on a boundary, and much slower than NumPy
-    does. So parts are laid into memory that it takes as it is; parts that are filled up to more
+    Parts are laid into memory that the runtime takes as it is; those that are filled up to more
     rows are laid there anyway.
     """
 
@@ -86,7 +84,7 @@ class Stage:
         return jax.tree.map(lambda *parts: np.concatenate(parts), *done) if done else None
 
     def _lay(self, place: int, rows: Any, filled: int, passing: bool) -> Any:
-        if len(rows) == filled and not (passing or _is_copied(rows)):
+        if len(rows) == filled and not (passing or is_copied(rows)):
             return rows
         rows = np.asarray(rows)
         memory = self._memory.get((place, self._turn))
@@ -116,37 +114,3 @@ class Stage:
 def _first(output: Any, rows: int | None) -> np.ndarray:
     array = np.asarray(output)
     return array if rows is None else array[:rows]
-
-
-def on_boundary(
-    shape: tuple[int, ...], dtype: Any, make: Callable[..., np.ndarray] = np.empty
-) -> np.ndarray:
-    """An array that programs on the CPU read where it lies; `make` makes its bytes."""
-    size = prod(shape) * dtype.itemsize
-    raw = make(size + _BOUNDARY, np.uint8)
-    start = -raw.ctypes.data % _BOUNDARY
-    return raw[start : start + size].view(dtype).reshape(shape)
-
-
-def put(data: Any) -> Any:
-    """A pytree of arrays on the device, each copied once at most.
-
-    The runtime would copy in threads of its own, whose memory no other thread gets again.
-    """
-    return jax.device_put(jax.tree.map(_placed, data))
-
-
-def _placed(array: Any) -> Any:
-    if not _is_copied(array):
-        return array
-    placed = on_boundary(array.shape, array.dtype)
-    placed[...] = array
-    return placed
-
-
-def _is_copied(array: Any) -> bool:
-    """Whether the runtime would copy it on its way to a CPU, and slower than we do."""
-    if not isinstance(array, np.ndarray) or array.nbytes < _WORTH:
-        return False
-    lies = array.ctypes.data % _BOUNDARY == 0 and array.flags.c_contiguous
-    return not lies and jax.default_backend() == "cpu"
