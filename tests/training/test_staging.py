@@ -147,3 +147,10 @@ def test_an_output_without_rows():
     model.compile()
     x = unaligned(20)
     np.testing.assert_allclose(model.predict(x, verbose=0), x.sum(), rtol=1e-4)
+
+
+def test_memory_that_comes_back_as_an_output_is_copied_before_it_is_written_again():
+    stage, parts = Stage(), [unaligned(100 + number) for number in range(7)]
+    for part in parts:
+        stage.take(stage.lay(part, 128), len(part))
+    np.testing.assert_array_equal(stage.result(), np.concatenate(parts))
