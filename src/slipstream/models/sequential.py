@@ -164,10 +164,10 @@ class Sequential(Model):
         nodes = self.layers[hosts - 1]._nodes
         return nodes[-1].outputs if nodes else None
 
-    def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether one array of this shape fits as it is."""
+    def takes(self, shapes: list[tuple[int, ...]]) -> bool:
+        """Whether arrays of these shapes fit as they are."""
         spec = self._within
-        return spec is not None and shape[1:] == spec.shape[1:]
+        return spec is not None and len(shapes) == 1 and shapes[0][1:] == spec.shape[1:]
 
     def output_shapes(self, rows: int) -> Any:
         """Shapes of the outputs for so many rows, as found when the stack was built."""

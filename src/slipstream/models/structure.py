@@ -178,11 +178,12 @@ class Structured(Layer):
             self._graph.outputs,
         )
 
-    def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether one array of this shape is known to fit as it is."""
-        if self._graph is None or len(self._graph.sources) != 1:
+    def takes(self, shapes: list[tuple[int, ...]]) -> bool:
+        """Whether arrays of these shapes are known to fit as they are."""
+        if self._graph is None or len(self._graph.sources) != len(shapes):
             return False
-        return shape[1:] == self._graph.sources[0].shape[1:]
+        wanted = [source.shape[1:] for source in self._graph.sources]
+        return [shape[1:] for shape in shapes] == wanted
 
     def check_input(self, x: Any) -> None:
         """Raise a ValueError that shows both shapes if data cannot go in."""

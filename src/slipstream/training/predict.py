@@ -37,15 +37,12 @@ def predict(
     session: Session | None = model._session
     if (
         session is not None
-        and session.per_example
-        and type(x) is np.ndarray
-        and x.dtype == np.float32
         and callbacks is steps is None
         and verbose in ("auto", 0)
-        and model.takes(x.shape)
-        and config.cap_steps(None, -(-len(x) // (batch_size or 32))) is None
+        and (rows := _plain_rows(model, x)) is not None
+        and config.cap_steps(None, -(-rows // (batch_size or 32))) is None
     ):  # nothing to convert, to check or to tell
-        return _in_parts(session, x, len(x), batch_size or 32)
+        return _in_parts(session, x, rows, batch_size or 32)
     if is_batches(x):
         return _over_batches(model, x, steps, callbacks)
     x = to_arrays(x, "x")
@@ -65,7 +62,7 @@ def predict(
     if listeners.callbacks:
         listeners.call("on_predict_begin")
     began = time.perf_counter()
-    if session.per_example and not listeners.sees_batches("predict"):
+    if not listeners.sees_batches("predict"):
         outputs = _in_parts(session, x, rows, batch_size or 32)
     else:
         with session.stages.one() as stage:
@@ -83,14 +80,29 @@ def predict(
     return outputs
 
 
+def _plain_rows(model: Any, x: Any) -> int | None:
+    """Rows of an array or a list of arrays that the model takes as they are, None of others."""
+    arrays = x if type(x) is list else [x]
+    rows = None
+    for array in arrays:
+        if type(array) is not np.ndarray or array.dtype != np.float32 or not array.ndim:
+            return None
+        if rows not in (None, len(array)):
+            return None
+        rows = len(array)
+    return rows if model.takes([array.shape for array in arrays]) else None
+
+
 def _in_parts(session: Session, x: Any, rows: int, batch_size: int) -> Any:
-    """Outputs of a model that treats each row by itself, as many rows at once as suit it."""
-    if rows == _bucket(rows) <= min(batch_size, _FEW_ROWS):  # few, as they are
+    """Outputs of as many rows at once as suit a model that treats each by itself, or as asked."""
+    alone = session.per_example
+    if rows <= min(batch_size, _FEW_ROWS) and (rows == _bucket(rows) or not alone):  # as they are
         return jax.tree.map(np.array, session.predict(x))
-    width = _width(session, x, rows, batch_size)
+    width = _width(session, x, rows, batch_size) if alone else batch_size
     with session.stages.one() as stage:
         for part, count in _parts(x, rows, width):
-            stage.take(session.predict(stage.lay(part, _bucket(count))), count)
+            outputs = session.predict(stage.lay(part, _bucket(count) if alone else count))
+            stage.take(outputs, count if alone else None)
         return stage.result()
 
 
