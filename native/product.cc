@@ -21,6 +21,7 @@ constexpr int64_t kFew = 36;         // rows for which packing a matrix does not
 constexpr int64_t kFewest = 6;       // rows for which the matrix is read once, for all of them
 constexpr int64_t kLeast = 1 << 16;  // multiplications that are worth a thread
 constexpr int64_t kWake = 1 << 20;   // and those that are worth waking one
+constexpr int64_t kShared = 1 << 14;  // numbers of a matrix that is packed once, for all threads
 
 struct Product {
   int64_t rows, depth, columns;
@@ -146,11 +147,42 @@ void few_rows(Threads& threads, const Product& p, const float* x, const float* w
     }
 }
 
+// Many rows and a small matrix: it is packed once, and a task has all columns of some rows, which
+// come into its caches once.
+void many_rows(Threads& threads, const Product& p, const std::vector<Panel>& panels,
+               const float* x, const float* w, const Finish& finish, float* y) {
+  static thread_local Scratch packing;
+  float* const packed = packing.get(packed_columns(panels) * p.depth);
+  for (const Panel& panel : panels) pack_panel(p, w, panel, packed + panel.packed * p.depth);
+  constexpr int64_t together = 12;
+  const int64_t block =
+      std::clamp(kShared / (p.depth + p.columns) / together * together, 2 * together, kMost);
+  int64_t from[together], to[together];
+  for (int64_t r = 0; r < together; ++r) {
+    from[r] = r * p.depth;
+    to[r] = r * p.columns;
+  }
+  const std::vector<Run> runs = {{0, p.depth}};
+  const int64_t ahead = std::min<int64_t>(together * p.depth, 4096);
+  parallel_for(threads, (p.rows + block - 1) / block, [&](int64_t task) {
+    const int64_t end = std::min((task + 1) * block, p.rows);
+    for (int64_t first = task * block; first < end; first += together) {
+      const float* const next = x + std::min(first + together, p.rows - together) * p.depth;
+      for (int64_t k = 0; k < ahead; k += 16) __builtin_prefetch(next + k);
+      multiply(Rows<float>{x + first * p.depth, from, y + first * p.columns, to,
+                           std::min(together, end - first)},
+               runs, p.depth, panels, packed, finish);
+    }
+  });
+}
+
 void multiply_all(Threads& threads, const Product& p, const float* x, const float* w,
                   const Finish& finish, float* y) {
   if (p.rows <= kFewest && !p.transposed) return few_rows(threads, p, x, w, finish, y);
   const std::vector<Panel> panels = panels_of(p.columns);
   const int64_t columns = static_cast<int64_t>(panels.size());
+  if (p.rows >= 2 * kMost && p.depth * p.columns <= kShared)
+    return many_rows(threads, p, panels, x, w, finish, y);
   const int64_t least = threads_awake() ? kLeast : kWake;
   const int64_t wanted =
       std::min(3 * thread_count(threads), p.rows * p.depth * p.columns / least + 1);

@@ -20,6 +20,7 @@ _FEW, _MANY = 6, 256  # rows
 _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to nine times as slow
 _NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
+_MANIER, _SHARED = 768, 2**14  # rows, and numbers of a matrix that all threads have in a cache
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
 
@@ -81,6 +82,14 @@ def _product_fits(x: Any, matrix: Any) -> bool:
     return _is_small(x, matrix, matrix.shape[1])
 
 
+def _finished_fits(x: Any, matrix: Any) -> bool:
+    """XLA adds a bias in a pass of its own, which costs most where a row takes little work."""
+    plain = {str(array.dtype) for array in (x, matrix)} == {"float32"}
+    rows, depth = x.shape
+    many = rows >= _MANIER and 1 < depth <= _SHORT and 0 < matrix.size <= _SHARED
+    return (plain and many) or _product_fits(x, matrix)
+
+
 def _back_fits(dy: Any, matrix: Any) -> bool:
     return _is_small(dy, matrix, matrix.shape[0])
 
@@ -110,7 +119,7 @@ _weight_gradient = forms.operation(
     "weight_gradient", lambda x, dy: x.T @ dy, _compiled, _fits, flops=_flops
 )
 _finished = finished(
-    "finished_product", _product, _reference, _product_compiled, _product_fits, _flops
+    "finished_product", _product, _reference, _product_compiled, _finished_fits, _flops
 )
 forms.bilinear(
     _product,
