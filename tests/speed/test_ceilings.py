@@ -88,7 +88,7 @@ def test_a_damaged_file_counts_as_none(place, monkeypatch, damage):
 def test_another_machine_has_other_ceilings(place, monkeypatch):
     monkeypatch.setattr(ceilings, "_measure", lambda: ROUGH)
     ceilings.measure()
-    monkeypatch.setattr(ceilings, "_cores", lambda: 1024)
+    monkeypatch.setattr(native, "threads", lambda: 1024)
     assert ceilings.kept() is None
 
 

@@ -16,6 +16,7 @@ FOLDERS = {
     "programs": "compiled training programs",
     "xla": "other compiled programs",
     "ceilings": "how fast the machine is",
+    "forms": "which kernels won races here",
 }
 
 

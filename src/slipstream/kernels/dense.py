@@ -1,11 +1,13 @@
 """The product of rows with a matrix, as dense layers take it, and its gradients.
 
 On the CPU, XLA is at the limit for large products; small ones, which it starts slowly and on one
-thread, have a form of our own there, and so has the gradient of the matrix.
+thread, have a form of our own there, and so has the gradient of the matrix. The rules below come
+from a few machines; long runs race the forms on theirs (race.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -21,6 +23,7 @@ _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to ni
 _NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
 _MANIER, _SHARED = 768, 2**14  # rows, and numbers of a matrix that all threads have in a cache
+_LONG = 2**22  # operations, from which on the two forms may be raced
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
 
@@ -107,19 +110,52 @@ def _is_small(x: Any, matrix: Any, columns: int) -> bool:
     return (slow or narrow) and 1 < depth <= _DEEPEST and work > 0
 
 
-_product = forms.operation("product", _reference, _product_compiled, _product_fits, flops=_flops)
+def _raced(flops: Callable[..., float]) -> Callable[..., bool]:
+    """Whether it takes long enough to be timed by itself; then either form may be the quicker."""
+
+    def raced(x: Any, other: Any) -> bool:
+        kinds = {str(array.dtype) for array in (x, other)}
+        return kinds == {"float32"} and flops(x, other) >= _LONG
+
+    return raced
+
+
+def _back_flops(dy: Any, matrix: Any) -> float:
+    return 2.0 * prod(dy.shape) * matrix.shape[0]
+
+
+_product = forms.operation(
+    "product",
+    _reference,
+    _product_compiled,
+    _product_fits,
+    flops=_flops,
+    contested=_raced(_flops),
+)
 _back = forms.operation(
     "product_gradient",
     _back_reference,
     lambda dy, matrix: _product_compiled(dy, matrix, transposed=True),
     _back_fits,
-    flops=lambda dy, matrix: 2.0 * prod(dy.shape) * matrix.shape[0],
+    flops=_back_flops,
+    contested=_raced(_back_flops),
 )
 _weight_gradient = forms.operation(
-    "weight_gradient", lambda x, dy: x.T @ dy, _compiled, _fits, flops=_flops
+    "weight_gradient",
+    lambda x, dy: x.T @ dy,
+    _compiled,
+    _fits,
+    flops=_flops,
+    contested=_raced(_flops),
 )
 _finished = finished(
-    "finished_product", _product, _reference, _product_compiled, _finished_fits, _flops
+    "finished_product",
+    _product,
+    _reference,
+    _product_compiled,
+    _finished_fits,
+    _flops,
+    _raced(_flops),
 )
 forms.bilinear(
     _product,

@@ -24,6 +24,7 @@ def finished(
     compiled: forms.Form,
     supports: Callable[..., bool],
     flops: Callable[..., float],
+    contested: Callable[..., bool] | None = None,
 ) -> Primitive:
     """``(one, other, bias, *, relu, …)``: an operation, a bias along the last axis, and ReLU.
 
@@ -32,7 +33,7 @@ def finished(
         bilinear: the operation of `one` and `other`.
         reference: its plain form.
         compiled: like the result; further parameters are the operation's.
-        supports, flops: the operation's; see `forms.operation`.
+        supports, flops, contested: the operation's; see `forms.operation`.
     """
 
     def plain(one: Any, other: Any, bias: Any, *, relu: bool, **parameters: Any) -> Any:
@@ -46,7 +47,10 @@ def finished(
         sums = jax.eval_shape(partial(reference, **parameters), one, other)
         return flops(one, other, **parameters) + sums.size * (1 + relu)
 
-    primitive = forms.operation(name, plain, compiled, fits, flops=cost)
+    def raced(one: Any, other: Any, bias: Any, *, relu: bool, **parameters: Any) -> bool:
+        return contested is not None and contested(one, other, **parameters)
+
+    primitive = forms.operation(name, plain, compiled, fits, flops=cost, contested=raced)
 
     def differentiated(primals: Any, tangents: Any, *, relu: bool, **parameters: Any) -> Any:
         (one, other, bias), (d_one, d_other, d_bias) = primals, tangents

@@ -16,7 +16,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from slipstream.core import cost
-from slipstream.kernels import native
+from slipstream.kernels import native, race
 
 Form = Callable[..., Any]
 
@@ -31,6 +31,7 @@ def operation(
     shapes: Callable[..., Any] | None = None,
     known: Form | None = None,
     quick: bool = False,
+    contested: Callable[..., bool] | None = None,
 ) -> Primitive:
     """A primitive that runs `compiled` on a CPU where it can, and `reference` elsewhere.
 
@@ -44,6 +45,7 @@ def operation(
         shapes: like `supports`; the results' shapes and dtypes. None asks the reference.
         known: a part of the reference that the program has computed before, which does not count.
         quick: whether its results are sooner computed again than kept, where memory is short.
+        contested: like `supports`; whether both forms can, and a race may overrule `supports`.
     """
     primitive = Primitive(name)
     primitive.multiple_results = multiple
@@ -76,7 +78,10 @@ def operation(
     lower_compiled = mlir.lower_fun(compiled, multiple_results=multiple)
 
     def lower_on_cpu(context: Any, *arrays: Any, **parameters: Any) -> Any:
-        fits = supports(*context.avals_in, **parameters) and native.library() is not None
+        given = context.avals_in
+        fits = native.library() is not None and supports(*given, **parameters)
+        if contested is not None and native.library() and contested(*given, **parameters):
+            fits = race.compiled_wins(name, given, parameters, reference, compiled, rule=fits)
         return (lower_compiled if fits else lower_reference)(context, *arrays, **parameters)
 
     def cost_of(*arrays: Any, fits: bool, loops: bool, **parameters: Any) -> cost.Cost:

@@ -6,17 +6,14 @@ is kept is the best of all measurements so far.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ import numpy as np
 from slipstream.core import config, engine
 from slipstream.core.cost import LEVELS
 from slipstream.core.files import atomic
-from slipstream.kernels import native
+from slipstream.kernels import machine, native
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ _kept: dict[str, Ceilings] = {}  # by key, for this process
 
 def kept() -> Ceilings | None:
     """What was measured on this machine before, or None."""
-    key = _key()
+    key = machine.key()
     if key not in _kept:
         found = _read(key)
         if found is None:
@@ -82,11 +79,11 @@ def measure() -> Ceilings:
     found, before = _measure(), kept()
     if before is not None:
         found = best(before, found)
-    _kept[_key()] = found
+    _kept[machine.key()] = found
     if engine.cache_enabled():
         try:
-            _path(_key()).parent.mkdir(parents=True, exist_ok=True)
-            with atomic(_path(_key())) as temporary:
+            _path(machine.key()).parent.mkdir(parents=True, exist_ok=True)
+            with atomic(_path(machine.key())) as temporary:
                 temporary.write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
         except OSError:
             pass  # a full or read-only disk: nothing is kept
@@ -130,7 +127,7 @@ def _measure() -> Ceilings:
         {"float32": flops, "bfloat16": _products("bfloat16")},
         bandwidth,
         *_latencies(),
-        _about(),
+        machine.about(),
         method,
         now,
         now,
@@ -222,35 +219,6 @@ def least(run: Callable[[], Any], seconds: float) -> float:
 
 
 # ---- keeping -------------------------------------------------------------------------------------
-
-
-@cache
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((x.partition(":")[2].strip() for x in lines if x.startswith("model name")), "")
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _about() -> dict[str, Any]:
-    device = jax.devices()[0]
-    return {
-        "device": f"{device.platform} {device.device_kind}",
-        "processor": _processor(),
-        "cores": _cores(),
-        "jax": jax.__version__,
-        "kernels": native.library(),
-    }
-
-
-def _key() -> str:
-    return hashlib.sha256(json.dumps(_about(), sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _path(key: str) -> Path:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from slipstream.core import engine
 from slipstream.core.cost import Cost
 from slipstream.core.cost import count as count_cost
-from slipstream.kernels import native
+from slipstream.kernels import native, race
 from slipstream.training.clock import Clock
 from slipstream.training.draws import Draws
 from slipstream.training.stored import Store
@@ -47,6 +47,7 @@ class LoopProgram:
         self._store = store
         self._steps = 0
         self._light = False  # how the last program was compiled
+        self._seconds = 0.0  # about what all planned steps take
 
     def __call__(
         self,
@@ -91,6 +92,7 @@ class LoopProgram:
     def _options(self, step_cost: Cost) -> dict[str, Any]:
         options = engine.compiler_options(step_cost.flops, self._steps, self._light)
         self._light = bool(options)
+        self._seconds = engine.forecast(step_cost.flops, self._steps)
         return options
 
     def cost(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
@@ -224,7 +226,9 @@ class LoopProgram:
         if program is None:
             engine.enable_cache()
             jitted = jax.jit(function, donate_argnums=0, compiler_options=options or None)
-            program, fresh = engine.compile_lowered(jitted.lower(*arguments))
+            with race.held(self._seconds):
+                lowered = jitted.lower(*arguments)
+            program, fresh = engine.compile_lowered(lowered)
             if fresh:
                 structure: Any = program.out_tree
                 _, results = structure.unflatten([0] * structure.num_leaves)
