@@ -150,13 +150,14 @@ void few_rows(Threads& threads, const Product& p, const float* x, const float* w
 // Many rows and a small matrix: it is packed once, and a task has all columns of some rows, which
 // come into its caches once.
 void many_rows(Threads& threads, const Product& p, const std::vector<Panel>& panels,
-               const float* x, const float* w, const Finish& finish, float* y) {
+               int64_t wanted, const float* x, const float* w, const Finish& finish, float* y) {
   static thread_local Scratch packing;
   float* const packed = packing.get(packed_columns(panels) * p.depth);
   for (const Panel& panel : panels) pack_panel(p, w, panel, packed + panel.packed * p.depth);
   constexpr int64_t together = 12;
-  const int64_t block =
+  const int64_t some =
       std::clamp(kShared / (p.depth + p.columns) / together * together, 2 * together, kMost);
+  const int64_t block = wanted == 1 ? p.rows : some;  // what is worth no second thread is one task
   int64_t from[together], to[together];
   for (int64_t r = 0; r < together; ++r) {
     from[r] = r * p.depth;
@@ -181,11 +182,11 @@ void multiply_all(Threads& threads, const Product& p, const float* x, const floa
   if (p.rows <= kFewest && !p.transposed) return few_rows(threads, p, x, w, finish, y);
   const std::vector<Panel> panels = panels_of(p.columns);
   const int64_t columns = static_cast<int64_t>(panels.size());
-  if (p.rows >= 2 * kMost && p.depth * p.columns <= kShared)
-    return many_rows(threads, p, panels, x, w, finish, y);
   const int64_t least = threads_awake() ? kLeast : kWake;
   const int64_t wanted =
       std::min(3 * thread_count(threads), p.rows * p.depth * p.columns / least + 1);
+  if (p.rows >= 2 * kMost && p.depth * p.columns <= kShared)
+    return many_rows(threads, p, panels, wanted, x, w, finish, y);
   int64_t blocks = std::max((p.rows + kMost - 1) / kMost, (wanted + columns - 1) / columns);
   blocks = std::clamp<int64_t>(blocks, 1, std::max<int64_t>(1, p.rows / 24));
   const int64_t block = ((p.rows + blocks - 1) / blocks + 11) / 12 * 12;
