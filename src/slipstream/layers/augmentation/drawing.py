@@ -9,7 +9,7 @@ import numpy as np
 
 from slipstream.core.layer import Layer
 from slipstream.core.random import draw_seed, key_from, layer_key
-from slipstream.core.scope import Scope, current_scope
+from slipstream.core.scope import Scope, attached, current_scope
 from slipstream.core.symbol import symbols_in
 from slipstream.layers.augmentation.picture import sheet
 
@@ -55,13 +55,30 @@ class Drawing(Layer):
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Change data, or extend a graph."""
-        if symbols_in((args, kwargs)):
-            mode = {} if training is None else {"training": training}
-            return super().__call__(*args, **mode, **kwargs)
         scope = current_scope()
-        if training is None and (scope is None or scope.training is None):
-            training = True
-        return super().__call__(*args, training=training, **kwargs)
+        mode = True if scope is None or scope.training is None else scope.training
+        mode = mode if training is None else bool(training)
+        if (scope is None or scope.key is None) and self._plain(args, kwargs):
+            return self._at_once(args[0], mode)
+        if symbols_in((args, kwargs)):
+            said = {} if training is None else {"training": training}
+            return super().__call__(*args, **said, **kwargs)
+        return super().__call__(*args, training=mode, **kwargs)
+
+    def _plain(self, args: tuple, kwargs: dict[str, Any]) -> bool:
+        """Whether a call is one program on arrays, with nothing to note beside its output.
+
+        Such a call goes straight to the program: what a layer's call does otherwise takes longer
+        than the program, and meanwhile the threads that run it fall asleep.
+        """
+        if len(args) != 1 or kwargs or self.activity_regularizer is not None:
+            return False
+        return all(
+            isinstance(leaf, (jax.Array, np.ndarray))
+            and not isinstance(leaf, jax.core.Tracer)
+            and attached(leaf, "mask") is None
+            for leaf in jax.tree.leaves(args[0])
+        )
 
     def call(self, data: Any, training: bool = True) -> Any:
         """Act while training, else pass on."""
@@ -71,17 +88,21 @@ class Drawing(Layer):
         if traced or (scope is not None and scope.key is not None):
             key = layer_key(self, self.seed) if training and self._random else None
             return self._whole(data, key, training)
-        if "_program" not in vars(self):  # compiled once for each shape of data
+        return self._at_once(data, training)
+
+    def _at_once(self, data: Any, training: bool) -> Any:
+        """Change data outside of any program, by one compiled once for each shape of them."""
+        if "_program" not in vars(self):
             self._program = jax.jit(self._alone, static_argnums=2)
         number = draw_seed() if self.seed is None else self._calls
         self._calls += training
-        return self._program(data, np.uint32(number), training)
+        # A Python number is quicker to hand over than one of NumPy's; as int32 it has these bits.
+        return self._program(data, number - (number >> 31 << 32), training)
 
     def _alone(self, data: Any, number: Any, training: bool) -> Any:
-        """Change data outside of any program, with draws of their own for each number."""
+        """A call in a program of its own, with draws of their own for each number."""
         with Scope(training=training, key=key_from(number)).active():
-            key = layer_key(self, self.seed) if training and self._random else None
-            return self._whole(data, key, training)
+            return super().__call__(data, training=training)
 
     def _panels(self, columns: list[Any], rows: int) -> list[list[Any]]:
         """Pictures ``(height, width, 3)`` uint8 of data and of what became of them, by columns."""
