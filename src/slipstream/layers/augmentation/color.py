@@ -51,10 +51,15 @@ def _channels(layer: Any, images: Any, allowed: tuple[int, ...] = (3,)) -> Any:
     return images.shape[-1]
 
 
-def luma(images: Any) -> Any:
-    """Shades of grey of RGB pictures (ITU-R BT.601), ``(batch, height, width, 1)``."""
+def luma(images: Any, share: Any = 1.0) -> Any:
+    """Shades of grey of RGB pictures (ITU-R BT.601), ``(batch, height, width, 1)``.
+
+    Args:
+        images: ``(batch, height, width, 3)``.
+        share: what to multiply them by, broadcast; it is quicker here than afterwards.
+    """
     red, green, blue = split(images)
-    return 0.2989 * red + 0.587 * green + 0.114 * blue
+    return share * 0.2989 * red + share * 0.587 * green + share * 0.114 * blue
 
 
 def split(images: Any) -> list[Any]:
@@ -86,19 +91,23 @@ class RandomHue(_Colored):
     def _images(self, images: Any, draw: Any) -> Any:
         _channels(self, images)
         low, high = self.value_range
-        red, green, blue = split((images - low) / (high - low))
+        red, green, blue = split(images)
         value = jnp.maximum(jnp.maximum(red, green), blue)
         chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
-        safe = jnp.where(chroma == 0, 1, chroma)
-        # One division, so that the compiler does it once for a pixel, not once for each channel.
-        is_red, is_green = value == red, value == green
-        start = jnp.where(is_red, 0, jnp.where(is_green, 2, 4))
-        apart = jnp.where(is_red, green - blue, jnp.where(is_green, blue - red, red - green))
-        sixths = start + 6 * per_pixel(draw) + apart / safe
-        place = sixths + jnp.asarray([5.0, 3.0, 1.0], sixths.dtype)
-        place = place - 6 * jnp.floor(place / 6)
-        below = jnp.clip(jnp.minimum(place, 4 - place), 0, 1)  # how far below the greatest channel
-        return jnp.clip((value - chroma * below) * (high - low) + low, low, high)
+        # The hue in sixths of the wheel, from -1 to 5, times chroma: nothing is divided.
+        hue = jnp.where(
+            value == red,
+            green - blue,
+            jnp.where(value == green, 2 * chroma + (blue - red), 4 * chroma + (red - green)),
+        )
+        # How far each channel's place on the turned wheel is from where it would be the least. The
+        # turn is taken from -5 to 1, so that sums with hues are at most one time round.
+        turn = 6 * draw[:, None] + jnp.asarray([8.0, 6.0, 4.0], images.dtype)
+        turn = (turn - 6 * jnp.floor(turn / 6) - 5)[:, None, None]
+        apart = jnp.abs(hue + turn * chroma)
+        apart = jnp.minimum(apart, 6 * chroma - apart)
+        below = jnp.clip(2 * chroma - apart, 0, chroma)  # how far below the greatest channel
+        return jnp.clip(value - below, low, high)
 
 
 @register("layer")
@@ -147,9 +156,10 @@ class RandomColorDegeneration(_Colored):
     _ends = (-1, 1)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        grey = luma(images) if _channels(self, images, (1, 3)) == 3 else images
-        blended = images + per_pixel(draw) * (grey - images)
-        return jnp.clip(blended, *self.value_range)
+        if _channels(self, images, (1, 3)) == 1:
+            return jnp.clip(images, *self.value_range)
+        share = per_pixel(draw)
+        return jnp.clip(images * (1 - share) + luma(images, share), *self.value_range)
 
 
 @register("layer")
