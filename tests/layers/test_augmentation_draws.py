@@ -1,5 +1,6 @@
 """What augmentation layers draw, and what they do with a draw, beside Keras."""
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -8,7 +9,9 @@ from augmentation_cases import agree, pictures
 
 from slipstream import layers
 from slipstream.core.random import key_from
+from slipstream.layers.augmentation.mixing import by_size
 from slipstream.layers.augmentation.perspective import _to_quadrangles
+from slipstream.layers.augmentation.rectangles import crossing, put
 from slipstream.layers.augmentation.warp import inverse
 
 
@@ -41,10 +44,15 @@ DRAWN = {
     "MixUp": ({"alpha": 0.5}, lambda t: (t["mix_weight"], t["permutation_order"])),
     "CutMix": (
         {},
-        lambda t: (rows(t["mix_weight"]), t["permutation_order"], t["batch_masks"][..., :1]),
+        lambda t: (rows(t["mix_weight"]), t["permutation_order"], sides(t["batch_masks"])),
     ),
     "RandomErasing": ({"factor": (1, 1)}, lambda t: (t["batch_masks"], t["fill_value"])),
 }
+
+
+def sides(masks):
+    """Rows and columns that the rectangles of Keras' draw take."""
+    return tuple(jnp.asarray(np.any(masks, (axis, 3))) for axis in (2, 1))
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -138,6 +146,28 @@ def test_draws_are_spread_as_in_keras(name):
     assert gap(mine(ours._draw(key_from(3), shape)), other(transformation)) < 0.035
 
 
+@pytest.mark.parametrize("count", [1, 2, 60, 300])
+def test_places_by_size_are_those_of_a_stable_sort(count):
+    numbers = np.random.default_rng(count).integers(0, 40, count).astype("float32") / 40
+    found = jax.jit(by_size)(numbers)
+    np.testing.assert_array_equal(found, np.argsort(numbers, stable=True))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32"])
+def test_put_chooses_as_a_mask_does(dtype):
+    old, new = pictures(2, 5, 7, 3).astype(dtype), pictures(2, 5, 7, 3, seed=1).astype(dtype)
+    if dtype == "float32":
+        old[0, 0, 0], new[0, 1, 1], new[1, 4, 4] = np.nan, np.inf, -0.0
+    tall, wide = np.arange(5) % 4 > 1, np.arange(7) % 3 > 0
+    area = (np.stack([tall, ~tall]), np.stack([wide, wide]))
+    mask = area[0][:, :, None, None] & area[1][:, None, :, None]
+    np.testing.assert_array_equal(jax.jit(put)(area, new, old), np.where(mask, new, old))
+    if dtype == "float32":
+        gradients = jax.grad(lambda n, o: put(area, n, o).sum(), (0, 1))(new, old)
+        np.testing.assert_array_equal(gradients[0], np.broadcast_to(mask, old.shape))
+        np.testing.assert_array_equal(gradients[1], np.broadcast_to(~mask, old.shape))
+
+
 def areas(transformation):
     """Shares of pixels in the rectangles of Keras' draw."""
     masks = np.asarray(transformation["batch_masks"])[..., :1].mean((1, 2, 3))
@@ -150,7 +180,7 @@ SHARES = {
     "RandomGrayscale": ({"factor": 0.3}, itself, itself),
     "RandomGaussianBlur": ({"factor": 0.6}, entry(0), entry("should_apply_blur")),
     "RandomErasing": ({"factor": (0.5, 0.9), "fill_value": 1}, entry(0), areas),
-    "CutMix": ({"factor": (0.5, 0.5)}, entry(2), areas),
+    "CutMix": ({"factor": (0.5, 0.5)}, lambda d: crossing(d[2]), areas),
 }
 
 

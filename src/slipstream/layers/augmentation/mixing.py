@@ -18,24 +18,7 @@ from slipstream.layers.augmentation.arguments import (
     value_limits,
 )
 from slipstream.layers.augmentation.base import Augmentation, Shape
-
-
-def rectangles(shape: Shape, tall: Any, wide: Any, down: Any, across: Any) -> Any:
-    """``(batch, height, width, 1)`` masks, True inside of one rectangle in each picture.
-
-    Args:
-        tall, wide: ``(batch,)`` shares of height and width.
-        down, across: ``(batch,)`` places, from 0 at the top and left to 1.
-    """
-    _, height, width, _ = shape
-
-    def inside(size: int, length: Any, place: Any) -> Any:
-        start = (place * (size - length * size))[:, None]
-        pixels = jnp.arange(size, dtype=jnp.float32) + 0.5
-        return (pixels > start) & (pixels < start + (length * size)[:, None])
-
-    rows, columns = inside(height, tall, down), inside(width, wide, across)
-    return rows[:, :, None, None] & columns[:, None, :, None]
+from slipstream.layers.augmentation.rectangles import crossing, put, rectangles
 
 
 def even_beta(alpha: Any, numbers: list[Any]) -> Any:
@@ -89,7 +72,7 @@ class RandomErasing(Augmentation):
     def _draw(self, key: Any, shape: Shape) -> Any:
         chance, share, tall, wide, down, across = uniform(key, shape[0], 6)
         tall, wide = (jnp.sqrt(between(number, self.scale)) for number in (tall, wide))
-        area = rectangles(shape, tall, wide, down, across)
+        area = crossing(rectangles(shape, tall, wide, down, across))
         area = area & per_pixel(chosen(self.factor, chance, share))
         if self.fill_value is not None:
             return area, jnp.full((1, 1, 1, 1), self.fill_value, jnp.float32)
@@ -102,6 +85,28 @@ class RandomErasing(Augmentation):
         return jnp.where(area, fill, images)
 
 
+def by_size(numbers: Any) -> Any:
+    """``(batch,)`` places of ``(batch,)`` numbers from the least to the greatest.
+
+    Few numbers are compared each with each: a CPU sorts for longer, and threads fall asleep.
+    """
+    count = len(numbers)
+    if count > _FEW:
+        return jnp.argsort(numbers)
+    place = jnp.arange(count)
+    numbers = jax.lax.rem(numbers, 2.0)  # changes nothing, see `uniform`
+    equal = (numbers == numbers[:, None]) & (place < place[:, None])
+    rank = jnp.sum((numbers < numbers[:, None]) | equal, 1, dtype=place.dtype)
+    return jnp.sum(jnp.where(rank == place[:, None], place, 0), 1, dtype=place.dtype)
+
+
+_FEW = 256  # numbers
+
+
+def _partners(images: Any, order: Any) -> Any:
+    return images.at[order].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
 class _Mixing(Augmentation):
     """A layer that mixes each example with another one of the batch."""
 
@@ -109,7 +114,7 @@ class _Mixing(Augmentation):
 
     def _order(self, key: Any, batch: int) -> Any:
         """Each example's partner."""
-        return jnp.argsort(jax.random.uniform(jax.random.fold_in(key, 1), (batch,)))
+        return by_size(jax.random.uniform(jax.random.fold_in(key, 1), (batch,)))
 
     def _labels(self, labels: Any, draw: Any) -> Any:
         weight, order = draw[0], draw[1]
@@ -173,7 +178,7 @@ class MixUp(_Mixing):
     def _images(self, images: Any, draw: Any) -> Any:
         weight, order = draw
         weight = per_pixel(weight).astype(images.dtype)
-        return weight * images + (1 - weight) * images[order]
+        return weight * images + (1 - weight) * _partners(images, order)
 
     def _masks(self, masks: Any, draw: Any) -> Any:
         return self._images(masks.astype(jnp.float32), draw).astype(self.compute_dtype)
@@ -232,12 +237,11 @@ class CutMix(_Mixing):
         strength, down, across, *numbers = uniform(key, shape[0], 7)
         weight = even_beta(between(strength, self.factor), numbers)
         side = jnp.sqrt(1 - weight)
-        area = rectangles(shape, side, side, down, across)
-        return weight, self._order(key, shape[0]), area
+        return weight, self._order(key, shape[0]), rectangles(shape, side, side, down, across)
 
     def _images(self, images: Any, draw: Any) -> Any:
         _, order, area = draw
-        return jnp.where(area, images[order], images)
+        return put(area, _partners(images, order), images)
 
     def _masks(self, masks: Any, draw: Any) -> Any:
         return self._images(masks, draw)
