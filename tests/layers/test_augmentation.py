@@ -12,6 +12,7 @@ from augmentation_cases import ALWAYS, COLORED, EVERY, KEEP_BYTES, NO_BOXES, blo
 from slipstream import layers
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
+from slipstream.layers.augmentation import drawing
 from slipstream.models import Model, Sequential
 from slipstream.utils import set_random_seed
 
@@ -270,6 +271,25 @@ def test_arrays_of_one_shape_compile_one_program():
     assert layer._program._cache_size() == 1
     layer(pictures(5, 8, 8, 3))
     assert layer._program._cache_size() == 2
+
+
+@pytest.mark.parametrize("number", [0, 2**31, 2**32 - 5])
+def test_a_call_on_arrays_draws_as_a_program_with_that_key(number, monkeypatch):
+    monkeypatch.setattr(drawing, "draw_seed", lambda: number)
+    x = pictures(8, 6, 5, 3)
+    for name in ("RandomBrightness", "CutMix"):
+        expected = step(make(name), jnp.asarray(x), np.uint32(number))
+        np.testing.assert_allclose(make(name)(x), expected, atol=1e-2)
+
+
+def test_a_call_on_arrays_leaves_its_penalty_and_warns_of_masks():
+    x = pictures(4, 4, 4, 3)
+    layer = layers.RandomFlip(activity_regularizer="l2")
+    layer(x)
+    np.testing.assert_allclose(layer.losses, [0.01 * np.sum(np.square(x)) / 4], rtol=1e-5)
+    masked = layers.Masking()(np.ones((2, 3, 4), "f"))
+    with pytest.warns(UserWarning, match="does not pass masks on"):
+        layers.RandomGain(3.0)(masked)
 
 
 def test_layers_are_copied_and_pickled_after_a_call():
