@@ -1,7 +1,8 @@
 """A process that times augmentation and prints one JSON line for each result.
 
 ``python -m bench.augmentation.job ROUNDS [LAYER …]``. A line has the row's ``name``, ``called``,
-and ``seconds``, a list for each system, taken in turn.
+and ``seconds``, a list for each system, taken in turn. The first line has, in one list for each
+row, the least time that the machine's memory allows; the last one the training.
 """
 
 from __future__ import annotations
@@ -22,20 +23,23 @@ TRAINING = "training"
 def main() -> None:
     """Time the layers named, or all and the training."""
     answers, sys.stdout = sys.stdout, sys.stderr
+    from bench.augmentation.limit import LIMIT, least_seconds
     from bench.augmentation.training import training
     from bench.layers.job import limit_cores
 
-    limit_cores()
-    rounds, names = int(sys.argv[1]), sys.argv[2:]
-    for name in names or ROWS:
-        for called, seconds in measured(name, rounds):
-            line = {"name": name, "called": called, "seconds": seconds}
-            answers.write(json.dumps(line) + "\n")
-            answers.flush()
-    if not names:
-        line = {"name": TRAINING, "called": TRAINING, "seconds": training(rounds)}
+    def answer(name: str, called: str, seconds: Any) -> None:
+        line = {"name": name, "called": called, "seconds": seconds}
         answers.write(json.dumps(line) + "\n")
         answers.flush()
+
+    limit_cores()
+    rounds, names = int(sys.argv[1]), sys.argv[2:]
+    answer(LIMIT, LIMIT, {name: [least] for name, least in least_seconds().items()})
+    for name in names or ROWS:
+        for called, seconds in measured(name, rounds):
+            answer(name, called, seconds)
+    if not names:
+        answer(TRAINING, TRAINING, training(rounds))
 
 
 def measured(name: str, rounds: int) -> Iterator[tuple[str, dict[str, list[float]]]]:

@@ -7,6 +7,7 @@ import sys
 from statistics import median
 
 from bench.augmentation.job import KERAS, OURS, TORCH, TRAINING
+from bench.augmentation.limit import LIMIT
 from bench.augmentation.rows import SHAPE
 from bench.augmentation.training import PLAIN
 from bench.child import lines_of
@@ -20,17 +21,22 @@ def augmentation(rounds: int, names: list[str]) -> str:
     """Time the layers named, or all and the training, and tabulate them; they show as they come."""
     lines: list[str] = []
     below: list[tuple[float, str]] = []
+    least: dict[str, list[float]] = {}
     trained = ""
     for result in lines_of("bench.augmentation.job", [str(rounds), *names]):
         seconds = result["seconds"]
         if result["name"] == TRAINING:
             trained = cost(seconds)
             continue
-        line, ratio = row(result["name"], result["called"], seconds)
+        if result["name"] == LIMIT:
+            least = seconds
+            continue
+        line, ratio, share = row(result["name"], result["called"], seconds, *least[result["name"]])
         lines.append(line)
         print(line, file=sys.stderr, flush=True)
         if ratio is not None and ratio < FLOOR:
-            below.append((ratio, f"{result['name']}, {result['called']}"))
+            what = f"{result['name']}, {result['called']}; {at_limit(ratio / share)}"
+            below.append((ratio, what))
     height, width, channels = SHAPE[1:]
     return "\n".join(
         [
@@ -41,10 +47,12 @@ def augmentation(rounds: int, names: list[str]) -> str:
             "called on uint8 tensors, a picture at a time, in one process or in "
             f"{THREADS}, whichever is quicker for the row; MixUp and CutMix take all at once, "
             f"and draw once for all ({_version()}). A dash: there is no such thing, or it cannot "
-            "be compiled. The ratio is ours over the best peer's.",
+            "be compiled. The ratio is ours over the best peer's. The share of the limit is the "
+            "least time to read the pictures once (MixUp and CutMix: twice) and write them once, "
+            "at the bandwidth measured just before, over our time.",
             "",
-            f"| layer | called | {OURS} | {KERAS} | {TORCH} | ours / best peer |",
-            "|---|---|---|---|---|---|",
+            f"| layer | called | {OURS} | {KERAS} | {TORCH} | ours / best peer | share of limit |",
+            "|---|---|---|---|---|---|---|",
             *lines,
             "",
             f"Below {FLOOR:g}× the best peer: {len(below)} of {len(lines)}.",
@@ -62,8 +70,22 @@ def _version() -> str:
         return "torchvision is not installed"
 
 
-def row(name: str, called: str, seconds: dict[str, list[float]]) -> tuple[str, float | None]:
-    """A line of the table, and ours over the best peer's throughput if there is a peer."""
+def at_limit(ratio: float) -> str:
+    """What the ratio would be if we took no longer than memory allows."""
+    said = f"{ratio:.1f}× at the limit"
+    return said if ratio >= FLOOR else f"{said}: {FLOOR:g}× is out of reach for anyone"
+
+
+def row(
+    name: str, called: str, seconds: dict[str, list[float]], least: float
+) -> tuple[str, float | None, float]:
+    """A line of the table, ours over the best peer's throughput if there is a peer, our share.
+
+    Args:
+        name, called: the row, and the way to call its layer.
+        seconds: of a call, for each system.
+        least: seconds that memory allows.
+    """
     each = {system: SHAPE[0] / median(values) for system, values in seconds.items()}
     peers = [each[system] for system in (KERAS, TORCH) if system in each]
     ratio = each[OURS] / max(peers) if peers else None
@@ -73,7 +95,9 @@ def row(name: str, called: str, seconds: dict[str, list[float]]) -> tuple[str, f
         cells.append("–")
     else:
         cells.append(f"{ratio:.2f}×" if ratio >= FLOOR else f"**{ratio:.2f}×**")
-    return "| " + " | ".join(cells) + " |", ratio
+    share = least / median(seconds[OURS])
+    cells.append(f"{100 * share:.0f} %")
+    return "| " + " | ".join(cells) + " |", ratio, share
 
 
 def cost(seconds: dict[str, list[float]]) -> str:
