@@ -13,6 +13,7 @@ from slipstream import layers
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
 from slipstream.layers.augmentation import drawing
+from slipstream.layers.augmentation.arguments import clip
 from slipstream.models import Model, Sequential
 from slipstream.utils import set_random_seed
 
@@ -230,6 +231,13 @@ def test_known_pictures_land_where_they_must():
     )
     assert np.isclose(half, 100).mean() == 0.25
     assert np.isclose(half, 9).mean() == 0.75
+
+
+def test_clip_is_that_of_numpy():
+    values = np.array([-np.inf, -2, -1, 0.5, 1, 3, np.inf, np.nan], "float32")
+    np.testing.assert_array_equal(clip(values, -1, 1), np.clip(values, -1, 1))
+    ends = np.linspace(0, 2, 8, dtype="float32")
+    np.testing.assert_array_equal(clip(values, 0, ends), np.clip(values, 0, ends))
 
 
 # ---- chance --------------------------------------------------------------------------------------

@@ -88,6 +88,15 @@ def per_pixel(numbers: Any) -> Any:
     return numbers[:, None, None, None]
 
 
+def clip(values: Any, low: Any, high: Any) -> Any:
+    """`values` within `low` and `high`, as `jnp.clip`, NaN too, but with less to do for a CPU.
+
+    Comparisons leave NaN as it is, so each choice is one instruction. XLA's own take three.
+    """
+    values = jnp.where(values < low, low, values)
+    return jnp.where(values > high, high, values)
+
+
 def to_bytes(images: Any, ends: tuple) -> Any:
     """Pictures of a value range as floats from 0 to 255."""
     return images if ends == (0, 255) else (images - ends[0]) * (255 / (ends[1] - ends[0]))

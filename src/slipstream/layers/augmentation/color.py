@@ -6,10 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from slipstream.core.registry import register
 from slipstream.layers.augmentation.arguments import (
     between,
+    clip,
     limits,
     per_pixel,
     uniform,
@@ -51,15 +53,13 @@ def _channels(layer: Any, images: Any, allowed: tuple[int, ...] = (3,)) -> Any:
     return images.shape[-1]
 
 
-def luma(images: Any, share: Any = 1.0) -> Any:
-    """Shades of grey of RGB pictures (ITU-R BT.601), ``(batch, height, width, 1)``.
+_GREY = (0.2989, 0.587, 0.114)  # of red, green and blue, by ITU-R BT.601
 
-    Args:
-        images: ``(batch, height, width, 3)``.
-        share: what to multiply them by, broadcast; it is quicker here than afterwards.
-    """
-    red, green, blue = split(images)
-    return share * 0.2989 * red + share * 0.587 * green + share * 0.114 * blue
+
+def luma(images: Any) -> Any:
+    """Shades of grey of RGB pictures, ``(batch, height, width, 1)``."""
+    red, green, blue = (channel * grey for channel, grey in zip(split(images), _GREY))
+    return red + green + blue
 
 
 def split(images: Any) -> list[Any]:
@@ -90,7 +90,6 @@ class RandomHue(_Colored):
 
     def _images(self, images: Any, draw: Any) -> Any:
         _channels(self, images)
-        low, high = self.value_range
         red, green, blue = split(images)
         value = jnp.maximum(jnp.maximum(red, green), blue)
         chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
@@ -106,8 +105,8 @@ class RandomHue(_Colored):
         turn = (turn - 6 * jnp.floor(turn / 6) - 5)[:, None, None]
         apart = jnp.abs(hue + turn * chroma)
         apart = jnp.minimum(apart, 6 * chroma - apart)
-        below = jnp.clip(2 * chroma - apart, 0, chroma)  # how far below the greatest channel
-        return jnp.clip(value - below, low, high)
+        below = clip(2 * chroma - apart, 0, chroma)  # how far below the greatest channel
+        return clip(value - below, *self.value_range)
 
 
 @register("layer")
@@ -158,8 +157,14 @@ class RandomColorDegeneration(_Colored):
     def _images(self, images: Any, draw: Any) -> Any:
         if _channels(self, images, (1, 3)) == 1:
             return jnp.clip(images, *self.value_range)
-        share = per_pixel(draw)
-        return jnp.clip(images * (1 - share) + luma(images, share), *self.value_range)
+        # Three weights for each channel of the result: it is not read again beside its grey, which
+        # takes a CPU's vectors as long as the arithmetic.
+        share = draw[:, None]
+        blended = sum(
+            channel * (share * grey + (1 - share) * own)[:, None, None]
+            for channel, grey, own in zip(split(images), _GREY, np.eye(3, dtype="float32"))
+        )
+        return clip(blended, *self.value_range)
 
 
 @register("layer")

@@ -10,6 +10,7 @@ from slipstream.core.registry import register
 from slipstream.layers.augmentation.arguments import (
     between,
     chosen,
+    clip,
     from_bytes,
     limits,
     per_pixel,
@@ -194,5 +195,5 @@ class Solarization(Augmentation):
 
     def _images(self, images: Any, draw: Any) -> Any:
         more, threshold = map(per_pixel, draw)
-        values = jnp.clip(to_bytes(images, self.value_range) + more, 0, 255)
+        values = clip(to_bytes(images, self.value_range) + more, 0, 255)
         return from_bytes(jnp.where(values < threshold, values, 255 - values), self.value_range)
