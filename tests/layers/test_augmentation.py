@@ -14,6 +14,7 @@ from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
 from slipstream.layers.augmentation import drawing
 from slipstream.layers.augmentation.arguments import clip
+from slipstream.layers.augmentation.channels import of_channels
 from slipstream.models import Model, Sequential
 from slipstream.utils import set_random_seed
 
@@ -231,6 +232,14 @@ def test_known_pictures_land_where_they_must():
     )
     assert np.isclose(half, 100).mean() == 0.25
     assert np.isclose(half, 9).mean() == 0.75
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 1, 3), (2, 3, 7, 1), (1, 4, 64, 3), (2, 3, 203, 2)])
+def test_figures_of_channels(shape):
+    x = pictures(*shape)
+    for combine, expected in ((jnp.minimum, np.min), (jnp.maximum, np.max), (jnp.add, np.sum)):
+        found = jax.jit(of_channels, static_argnums=0)(combine, x)
+        np.testing.assert_allclose(found, expected(x, (1, 2), keepdims=True), rtol=1e-6)
 
 
 def test_clip_is_that_of_numpy():

@@ -67,10 +67,16 @@ def uniform(key: Any, batch: int, count: int) -> list[Any]:
 
     An example's numbers depend on its row alone, not on the size of the batch.
     """
-    # XLA's CPU compiler repeats cheap operations for each pixel that their result is broadcast to;
-    # a remainder counts as dear, and is taken once. It changes nothing of numbers below 1.
-    drawn = jax.lax.rem(jax.random.uniform(key, (batch, count)), 1.0)
-    return list(jnp.moveaxis(drawn, -1, 0))
+    return list(jnp.moveaxis(once(jax.random.uniform(key, (batch, count))), -1, 0))
+
+
+def once(values: Any) -> Any:
+    """Finite floats as they are, computed once wherever they are used.
+
+    XLA's CPU compiler repeats cheap operations for each pixel that their result is broadcast to; a
+    remainder counts as dear, and is taken once. That of a division by infinity is the number.
+    """
+    return jax.lax.rem(values, jnp.full_like(values, jnp.inf))
 
 
 def between(share: Any, ends: tuple) -> Any:

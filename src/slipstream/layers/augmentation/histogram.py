@@ -42,7 +42,7 @@ class AutoContrast(Augmentation):
         self.value_range = value_limits(self, value_range)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        least, most = of_channels(jnp.min, images), of_channels(jnp.max, images)
+        least, most = of_channels(jnp.minimum, images), of_channels(jnp.maximum, images)
         low, high = self.value_range
         flat = least == most
         # One division for each channel, none for each pixel.

@@ -81,7 +81,7 @@ class RandomContrast(Augmentation):
         return between(uniform(key, shape[0], 1)[0], ends)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        mean = of_channels(jnp.mean, images)
+        mean = of_channels(jnp.add, images) / (images.shape[1] * images.shape[2])
         return jnp.clip((images - mean) * per_pixel(draw) + mean, *self.value_range)
 
 

@@ -13,6 +13,7 @@ from slipstream.layers.augmentation.arguments import (
     between,
     chosen,
     limits,
+    once,
     per_pixel,
     uniform,
     value_limits,
@@ -94,7 +95,7 @@ def by_size(numbers: Any) -> Any:
     if count > _FEW:
         return jnp.argsort(numbers)
     place = jnp.arange(count)
-    numbers = jax.lax.rem(numbers, 2.0)  # changes nothing, see `uniform`
+    numbers = once(numbers)
     equal = (numbers == numbers[:, None]) & (place < place[:, None])
     rank = jnp.sum((numbers < numbers[:, None]) | equal, 1, dtype=place.dtype)
     return jnp.sum(jnp.where(rank == place[:, None], place, 0), 1, dtype=place.dtype)
