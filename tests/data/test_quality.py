@@ -2,6 +2,7 @@
 
 import time
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +24,7 @@ def kinds(found):
 
 
 class TestClean:
-    @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+    @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", jnp.bfloat16])
     def test_nothing_is_found_in_noise(self, clean, dtype):
         x, y = clean
         found = data.check(x.astype(dtype)[:300], y[:300], (x.astype(dtype)[300:], y[300:]))
@@ -284,6 +285,15 @@ class TestFrames:
         assert "count (20), city (1)" in found.of("missing").text
         assert found.of("constant").columns == ("same",)
         assert found.of("leak").rows.tolist() == [0]
+
+    @pytest.mark.parametrize("library", ["polars", "pyarrow"])
+    def test_tables_of_other_libraries(self, library):
+        values = {"size": [1.0, None, 3.0], "said": ["x", "x", "x"]}
+        module = pytest.importorskip(library)
+        table = module.table(values) if library == "pyarrow" else module.DataFrame(values)
+        found = data.check(table)
+        assert found.of("missing").columns == ("size",)
+        assert found.of("constant").columns == ("said",)
 
     def test_a_text_that_gives_the_target_away(self, rng):
         y = rng.integers(0, 2, 50)

@@ -62,7 +62,10 @@ class Reader:
 
     def _walk(self, data: Any, what: str, prefix: str) -> Iterator[Table]:
         if hasattr(data, "columns") and hasattr(data, "__getitem__"):
-            yield from self._frame({str(name): data[name] for name in data.columns}, prefix)
+            # The columns of pyarrow are no names.
+            arrow = type(data).__module__.startswith("pyarrow")
+            names = data.column_names if arrow else data.columns
+            yield from self._frame({str(name): data[name] for name in names}, prefix)
         elif isinstance(data, dict):
             for key, value in data.items():
                 yield from self._walk(value, f"{what}[{key!r}]", f"{prefix}{key} ")
@@ -102,6 +105,8 @@ class Reader:
                 yield Table(names, np.stack(columns, 1), numbers=False)
                 return
             values = plain
+        if values.dtype.name == "bfloat16":
+            values = values.astype(np.float32)
         if values.dtype.kind not in "biuf":
             raise TypeError(f"{what} has the type {values.dtype}; a check takes numbers and texts.")
         if values.dtype.kind == "f" and values.dtype != np.float32:
