@@ -131,6 +131,25 @@ def test_a_regression_has_a_scatter_and_no_matrix():
     assert "Confusion" not in page.text and "Predicted against actual" in page.text
 
 
+@pytest.mark.filterwarnings("ignore:Data check")
+def test_it_shows_what_fit_found_in_the_data():
+    run = classification()
+    assert "Data check" not in Page(render(run)).text
+    x = np.random.default_rng(0).normal(size=(90, 5, 5)).astype("f")
+    run.model.compile("sgd", "sparse_categorical_crossentropy")
+    run.model.fit(
+        x,
+        run.training.truth,
+        validation_data=(x[:7], run.training.truth[:7]),
+        verbose=0,
+        check=True,
+    )
+    text = Page(render(classification(model=run.model))).text
+    assert "90 training rows were looked through" in text
+    assert "7 of 7 validation rows (100 %) are among the training rows too." in text
+    assert "split again without duplicates" in text
+
+
 @pytest.mark.parametrize("field", ["name", "title", "source", "licence", "ended", "command"])
 def test_text_is_escaped(field):
     page = render(classification(**{field: EVIL}))

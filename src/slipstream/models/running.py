@@ -8,6 +8,7 @@ from slipstream.models.steps import Steps
 from slipstream.training import loop, predict
 from slipstream.training.callbacks.history import History
 from slipstream.training.clock import Clock
+from slipstream.training.inspection import Inspection
 
 
 class Running(Steps):
@@ -33,6 +34,8 @@ class Running(Steps):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        *,
+        check: bool = False,
     ) -> History:
         """Train the model.
 
@@ -55,14 +58,19 @@ class Running(Steps):
             validation_steps: batches of a validation.
             validation_batch_size: `batch_size` if not given.
             validation_freq: validate every so many epochs, or after the epochs in a list.
+            check: whether to look through the data first, as `slipstream.data.check` does: each
+                finding is a warning with its remedy, and all are in ``history.quality``. Beyond
+                Keras; for data in arrays and frames.
 
         Returns:
             The `History`: ``history.history["loss"]`` and so on, one number an epoch.
 
         Raises:
-            ValueError: if the model is not compiled, or data and model do not fit together.
+            ValueError: if the model is not compiled, data and model do not fit together, or
+                batches are to be checked.
         """
         clock = Clock()
+        inspection = Inspection(x, y, validation_data) if check else None
         with clock.part("data"):
             if self._entrance is not None and isinstance(validation_data, tuple):
                 validation_data = (self._enter(validation_data[0]), *validation_data[1:])
@@ -73,6 +81,7 @@ class Running(Steps):
             self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
             validation_data, shuffle, class_weight, sample_weight, initial_epoch,
             steps_per_epoch, validation_steps, validation_batch_size, validation_freq, clock,
+            inspection,
         )  # fmt: skip
 
     def forecast(

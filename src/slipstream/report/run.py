@@ -49,7 +49,8 @@ class Run:
         command: what to run for the same result.
         speed: the history's account of the run's speed; empty if there is none.
         layers: the model's layers measured one by one, or None.
-        quality: what a check of the data found (`slipstream.data.check`), or None.
+        quality: what a check of the data found (`slipstream.data.check`), or None; what
+            ``fit(check=True)`` of the model found, if not given.
     """
 
     name: str
@@ -74,6 +75,10 @@ class Run:
     speed: dict[str, Any] = field(default_factory=dict)
     layers: Any = None
     quality: Any = None
+
+    def __post_init__(self) -> None:
+        if self.quality is None:
+            self.quality = getattr(getattr(self.model, "history", None), "quality", None)
 
     @property
     def parts(self) -> dict[str, Part]:

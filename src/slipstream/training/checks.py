@@ -70,14 +70,14 @@ def check_targets(objective: Objective, y: Any, outputs: Any) -> None:
             _check_target(loss, truth, prediction.shape)
 
 
-def _kind(loss: Any) -> str:
+def kind_of(loss: Any) -> str:
     """Which family of target a loss wants: by its class, or the function it wraps."""
     name = getattr(getattr(loss, "fn", None), "__name__", "") or type(loss).__name__
     return name.replace("_", "").lower()
 
 
 def _check_target(loss: Any, truth: Any, shape: tuple[int, ...]) -> None:
-    kind, truth = _kind(loss), np.asarray(truth)
+    kind, truth = kind_of(loss), np.asarray(truth)
     if kind == "sparsecategoricalcrossentropy":
         _check_sparse(loss, truth, shape)
     elif kind in ("categoricalcrossentropy", "categoricalfocalcrossentropy"):

@@ -15,6 +15,7 @@ from slipstream.training.callbacks.history import History
 from slipstream.training.checks import check_finite, check_targets
 from slipstream.training.clock import Clock
 from slipstream.training.feed import Feed
+from slipstream.training.inspection import Inspection
 from slipstream.training.interrupt import Interrupt
 from slipstream.training.passes import Logs, Pass
 from slipstream.training.progress import tell
@@ -86,6 +87,7 @@ def fit(
     validation_batch_size: int | None = None,
     validation_freq: Any = 1,
     clock: Clock | None = None,
+    inspection: Inspection | None = None,
 ) -> History:
     """Train a model; `Model.fit` documents the arguments. The clock may be running already."""
     clock = clock or Clock()
@@ -106,6 +108,10 @@ def fit(
             class_weight=class_weight,
         )
         _check_endless(source, "steps_per_epoch")
+        quality = None
+        if inspection is not None and isinstance(source, ArraySource):
+            weighted = class_weight is not None or sample_weight is not None
+            quality = inspection.look(model, source.size, weighted)
     session = _prepare(model, source, clock, "")
     live = session.live
     listeners = _callbacks(
@@ -174,6 +180,7 @@ def fit(
             listeners.call("on_train_end", logs)
     history = next(c for c in listeners.callbacks if isinstance(c, History))
     model.history = history
+    history.quality = quality
     model.last_run = clock.split()
     told, model._forecast = model._forecast, None
     alike = told is not None and told.steps == source.steps

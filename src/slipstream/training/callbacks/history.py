@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipstream.data.quality.check import Quality
 from slipstream.speed import ceilings
 from slipstream.speed.split import Work, diagnose
 from slipstream.training.callbacks.base import Callback
@@ -15,6 +16,7 @@ class History(Callback):
     Attributes:
         history: the values of each epoch, by name.
         epoch: the numbers of the epochs.
+        quality: what ``fit(check=True)`` found in the data; None if it was not asked for.
     """
 
     passive = True
@@ -23,6 +25,7 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.quality: Quality | None = None
         self._run: tuple[dict[str, float], dict[str, Work], float | None] | None = None
 
     @property
