@@ -12,7 +12,7 @@ import numpy as np
 from slipstream.data import epochs
 from slipstream.data.arrays import is_leaf, to_arrays
 from slipstream.data.dataset import Dataset, Place
-from slipstream.data.streams.stream import Stream
+from slipstream.data.streams.stream import Failure, Stream
 
 Batch = tuple[Any, Any, Any]  # x, y and sample_weight; the last two may be None
 
@@ -31,6 +31,7 @@ class BatchSource:
         whole: batches of a pass; None if not known, or if there is but one.
         begun: where the last epoch began: not at the place asked for if no batch was left there,
             which only shows where the length is not known. None before the first.
+        lost: places of that epoch, from its begin, where nothing of a batch could be read.
     """
 
     def __init__(
@@ -57,7 +58,13 @@ class BatchSource:
         self._taken = 0  # from a one-way iterator
         self._ahead: list[Any] = []
         self.begun: Place | None = None
+        self.lost: list[int] = []
         self._next: Place | None = None  # begin of the epoch after that
+
+    @property
+    def bad(self) -> list[Failure]:
+        """Files that could not be read, where the batches come from files of ours."""
+        return self.batches.bad if isinstance(self.batches, Dataset) else []
 
     def begin(self, seed: int, step: int) -> Place:
         """Where a run with `seed` begins, for a model that has taken `step` steps before."""
@@ -78,7 +85,7 @@ class BatchSource:
 
         Args:
             place: what `begin` or `after` gave.
-            skip: batches to leave out: a run before has taken them.
+            skip: batches to leave out, with those that were lost: a run before has passed them.
         """
         if self.indexed:
             return self._by_index(place, skip)
@@ -125,11 +132,15 @@ class BatchSource:
         if at and not self.whole and not first:  # the pass ended just where the last epoch did
             place, at = Place(place.seed, place.number + 1), 0
             self._open = self._from(place)
-        self.begun, self._next = place, None
+        self.begun, self._next, self.lost = place, None, []
         stop = epochs.end(place, self.steps, self.whole)
         for batch in islice(chain(first, self._open), None if stop is None else stop - at):
             at += 1
-            if batch is not None and at > place.skip + skip:
+            if at <= place.skip + skip:
+                continue
+            if batch is None:
+                self.lost.append(at - place.skip - 1)
+            else:
                 yield self._convert(batch)
         if at == stop != self.whole:
             self._next = place._replace(skip=at)

@@ -41,6 +41,10 @@ class Dataset:
     Args:
         make: gives an iterator for a new pass.
         length: number of elements; None if not known.
+
+    Attributes:
+        bad: ``(path, reason)`` of each file, or part of one, that could not be read. Shared with
+            the datasets made from this one.
     """
 
     _seed: int | None = None  # of the passes that are gone through by hand
@@ -49,6 +53,7 @@ class Dataset:
     def __init__(self, make: Callable[[], Iterator[Any]], length: int | None = None) -> None:
         self._make = make
         self._length = length
+        self.bad: list[tuple[str, str]] = []
 
     @classmethod
     def from_iterable(cls, items: Iterable[Any]) -> Dataset:
@@ -63,11 +68,16 @@ class Dataset:
 
     def at(self, place: Place) -> Iterator[Any]:
         """The elements of a pass from a place on."""
-        return islice(self._make(), place.skip, None)
+        return (element for element in self.places(*place) if element is not None)
 
     def places(self, seed: int, number: int, skip: int = 0) -> Iterator[Any]:
-        """The same, as `fit` asks for it; None where nothing of an element could be read."""
-        return self.at(Place(seed, number, skip))
+        """The same with None where nothing of an element could be read: each keeps its place."""
+        return islice(self._make(), skip, None)
+
+    def _derived(
+        self, make: Callable[[Place], Iterator[Any]], length: int | None = None
+    ) -> Dataset:
+        return Placed(make, length, self.bad)
 
     def __len__(self) -> int:
         if self._length is None:
@@ -86,17 +96,21 @@ class Dataset:
         """
 
         def apply(element: Any) -> Any:
+            if element is None:
+                return None
             return function(*element) if isinstance(element, tuple) else function(element)
 
         if not num_parallel_calls:
-            return Placed(lambda place: map(apply, self.at(place)), self._length)
+            return self._derived(lambda place: map(apply, self.places(*place)), self._length)
         workers = None if num_parallel_calls < 0 else num_parallel_calls
-        return Placed(lambda place: in_order(apply, self.at(place), workers), self._length)
+        return self._derived(
+            lambda place: in_order(apply, self.places(*place), workers), self._length
+        )
 
     def prefetch(self, buffer_size: int = -1) -> Dataset:
         """The same elements, made up to `buffer_size` ahead by a thread."""
         depth = buffer_size if buffer_size > 0 else 2
-        return Placed(lambda place: prefetch(self.at(place), depth), self._length)
+        return self._derived(lambda place: prefetch(self.places(*place), depth), self._length)
 
     def cache(self) -> Dataset:
         """The same elements, kept in memory once all have been made: those of the first pass."""
@@ -107,28 +121,30 @@ class Dataset:
                 yield from islice(kept[0], place.skip, None)
                 return
             seen: list[Any] = []
-            for element in self.at(Place(place.seed)):
+            for element in self.places(place.seed, 0):
                 seen.append(element)
                 if len(seen) > place.skip:
                     yield element
             kept[:] = [seen]
 
-        return Placed(make, self._length)
+        return self._derived(make, self._length)
 
     def take(self, count: int) -> Dataset:
-        """The first `count` elements; all for -1."""
+        """The first `count` elements; all for -1. Those that cannot be read count."""
         if count < 0:
             return self
         length = None if self._length is None else min(count, self._length)
-        return Placed(
-            lambda place: islice(self.at(place), max(count - place.skip, 0)),
+        return self._derived(
+            lambda place: islice(self.places(*place), max(count - place.skip, 0)),
             length,
         )
 
     def skip(self, count: int) -> Dataset:
         """All but the first `count` elements."""
         length = None if self._length is None else max(self._length - count, 0)
-        return Placed(lambda place: self.at(place._replace(skip=count + place.skip)), length)
+        return self._derived(
+            lambda place: self.places(place.seed, place.number, count + place.skip), length
+        )
 
     def repeat(self, count: int | None = None) -> Dataset:
         """`count` passes, one after the other; without end if not given."""
@@ -139,7 +155,7 @@ class Dataset:
             while found and (count is None or done < count):
                 found = False
                 number = place.number * (count or 1) + done
-                for element in self.at(Place(place.seed, number, skip)):
+                for element in self.places(place.seed, number, skip):
                     found = True
                     yield element
                 done, skip = done + 1, 0
@@ -149,7 +165,7 @@ class Dataset:
             return make(place) if self._length else islice(make(place), place.skip, None)
 
         whole = None if count is None or self._length is None else count * self._length
-        return Placed(begin, whole)
+        return self._derived(begin, whole)
 
     def shuffle(self, buffer_size: int, seed: int | None = None) -> Dataset:
         """Another order in each pass, drawing from `buffer_size` elements at a time."""
@@ -157,29 +173,30 @@ class Dataset:
         def make(place: Place) -> Iterator[Any]:
             generator = np.random.default_rng([_own(seed, place), place.number])
             buffer: list[Any] = []
-            for element in self.at(place._replace(skip=0)):
+            for element in self.places(place.seed, place.number):
                 buffer.append(element)
                 if len(buffer) >= buffer_size:
                     yield buffer.pop(generator.integers(len(buffer)))
             for number in generator.permutation(len(buffer)):
                 yield buffer[number]
 
-        return Placed(lambda place: islice(make(place), place.skip, None), self._length)
+        return self._derived(lambda place: islice(make(place), place.skip, None), self._length)
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
         """`batch_size` elements stacked along a new first axis."""
 
         def make(place: Place) -> Iterator[Any]:
-            elements = self.at(place._replace(skip=place.skip * batch_size))
+            elements = self.places(place.seed, place.number, place.skip * batch_size)
             while part := list(islice(elements, batch_size)):
                 if drop_remainder and len(part) < batch_size:
                     return
-                yield stack(part)
+                found = [element for element in part if element is not None]
+                yield stack(found) if found else None
 
         length = self._length
         if length is not None:
             length = length // batch_size if drop_remainder else ceil(length / batch_size)
-        return Placed(make, length)
+        return self._derived(make, length)
 
     def unbatch(self) -> Dataset:
         """The rows of each element as elements."""
@@ -190,7 +207,7 @@ class Dataset:
                 for row in range(rows):
                     yield jax.tree.map(lambda leaf, row=row: leaf[row], element)
 
-        return Placed(lambda place: islice(make(place), place.skip, None))
+        return self._derived(lambda place: islice(make(place), place.skip, None))
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """An iterator over the elements, which are NumPy arrays already."""
@@ -205,17 +222,24 @@ class Placed(Dataset):
     """A dataset whose passes may begin anywhere.
 
     Args:
-        make: gives the elements from a place on.
+        make: gives the elements from a place on, None in the place of what could not be read.
         length: number of elements of a pass; None if not known.
+        bad: what could not be read, kept up to date by whoever reads.
     """
 
-    def __init__(self, make: Callable[[Place], Iterator[Any]], length: int | None = None) -> None:
+    def __init__(
+        self,
+        make: Callable[[Place], Iterator[Any]],
+        length: int | None = None,
+        bad: list[tuple[str, str]] | None = None,
+    ) -> None:
         self._make_at = make
         self._length = length
+        self.bad = [] if bad is None else bad
 
-    def at(self, place: Place) -> Iterator[Any]:
-        """The elements of a pass from a place on."""
-        return self._make_at(place)
+    def places(self, seed: int, number: int, skip: int = 0) -> Iterator[Any]:
+        """The elements of a pass from a place on, None where nothing could be read."""
+        return self._make_at(Place(seed, number, skip))
 
 
 def stack(elements: list[Any]) -> Any:

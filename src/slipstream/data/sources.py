@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -42,6 +43,8 @@ class ArraySource:
     Attributes:
         whole: batches of a pass.
     """
+
+    lost: Sequence[int] = ()  # batches that could not be read; see `BatchSource`
 
     def __init__(
         self,

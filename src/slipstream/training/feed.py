@@ -51,14 +51,15 @@ class Feed:
     Attributes:
         place: where the epoch that is being given begins, or else the next one; None for the
             beginning of a new run.
-        skip: batches of the next epoch that a run before this one has taken already.
+        skip: batches of the next epoch that a run before this one has passed already: those that
+            it took, and those of which nothing could be read.
     """
 
     def __init__(self, source: ArraySource | BatchSource, fill: bool) -> None:
         self.source = source
         self.fill = fill
         self.place: Place | None = None
-        self.skip = 0
+        self.skip = self._skipped = 0
         self._told = False
         self._resident: Batch | None = None
         self.stays = isinstance(source, ArraySource) and _bytes(source.data) <= _budget()
@@ -69,7 +70,8 @@ class Feed:
         The one after it begins where it ended, unless `place` is set to another or None.
         """
         source, steps = self.source, self.source.steps
-        taken, self.skip = self.skip, 0
+        taken = self._skipped = self.skip
+        self.skip = 0
         self.place = place = self.place or source.begin(seed, step)
         for segment in self._segments(place, taken):
             if isinstance(source, BatchSource):
@@ -78,9 +80,17 @@ class Feed:
             yield segment
         self.place = source.after(place)
         ended = self.place.number != place.number
+        taken += len(source.lost)
         if ended and steps not in (None, source.whole) and taken < steps and not self._told:
             self._told = True
             epochs.tell(taken, steps)
+
+    def passed(self, batches: int) -> int:
+        """Where the epoch stands after so many batches: what `skip` must be to go on there."""
+        place = self._skipped + batches
+        for lost in self.source.lost:
+            place += lost < place
+        return place
 
     def _segments(self, place: Place, skip: int) -> Iterator[Segment]:
         source = self.source

@@ -92,10 +92,6 @@ class Stream(Dataset):
         self._mapped: tuple[Callable[..., Any], ...] = ()
         self._length = None if rows is None else ceil(rows / self.batch_size)
 
-    def at(self, place: Place) -> Iterator[Any]:
-        """The batches of a pass from a place on."""
-        return self.batches(*place)
-
     def batches(self, seed: int, number: int, skip: int = 0) -> Iterator[Any]:
         """The batches of a pass, ``x`` or ``(x, y)``.
 
@@ -104,9 +100,7 @@ class Stream(Dataset):
             number: number of the pass, from 0.
             skip: batches to leave out at the beginning; what lies before is not read.
         """
-        for batch in self.places(seed, number, skip):
-            if batch is not None:
-                yield batch
+        return self.at(Place(seed, number, skip))
 
     def places(self, seed: int, number: int, skip: int = 0) -> Iterator[Any]:
         """As `batches`, with None where nothing of a batch could be read: each keeps its place."""
@@ -187,7 +181,7 @@ class Stream(Dataset):
             warnings.warn(
                 f"{len(self.bad)} of the files or their parts could not be read and were left "
                 f"out: {shown}{more}. All are in the stream's `bad`.",
-                stacklevel=3,
+                stacklevel=4,  # whoever goes through the stream
             )
 
 

@@ -15,10 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.data import epochs
+from slipstream.data.batch_source import BatchSource
 from slipstream.data.dataset import Place
+from slipstream.data.streams.stream import Failure
 from slipstream.training.callbacks.frequency import SavingCallback
 
 _FORMAT = 2
+_MOST_BAD = 10_000  # files that are named
+_BAD_BYTES = 2**21  # a sixteenth of what their names and reasons may take
 _HEADER_BYTES = 65_536  # more than any header of ours, and than that of an array in .npy
 
 
@@ -28,7 +32,8 @@ class BackupAndRestore(SavingCallback):
     The file holds all weights, the optimizer's state, the epoch and the run's seed, and the means
     of a `StochasticWeightAveraging`. Shuffling, dropout and the order of a `Stream` follow from
     seed and step, so the resumed run ends with the very weights of an uninterrupted one. Training
-    begins with the first epoch that is not complete in the backup. At the end of a training the
+    begins with the first epoch that is not complete in the backup. Files that could not be read are
+    still named, and what they left out keeps its place. At the end of a training the
     backup is deleted, but not after Ctrl-C.
 
     A backup is written beside the old one and then takes its place, so that a kill at any moment
@@ -66,7 +71,6 @@ class BackupAndRestore(SavingCallback):
         self._part = self.backup_dir / "latest.npz.part"
         self._save_every(save_freq)
         self._feed: Any = None
-        self._resumed = (0, 0)  # an epoch, and its batches that the run before has taken
 
     def set_feed(self, feed: Any) -> None:
         """Know the training data, to leave out what an epoch had of them already."""
@@ -74,11 +78,10 @@ class BackupAndRestore(SavingCallback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Go back to the last whole backup, if there is one."""
-        self._resumed = (0, 0)
         found = [path for path in (self._latest, self._previous) if path.exists()]
         for path in found:
             try:
-                header, values = _read(path, self._variables())
+                header, bad, values = _read(path, self._variables())
             except _Damaged as error:
                 if path == found[-1]:
                     raise
@@ -91,21 +94,21 @@ class BackupAndRestore(SavingCallback):
                     header["epoch"],
                     header["batch"],
                     Place(header["seed"], header["pass"], header["taken"]),
+                    bad,
                 )
                 return
 
-    def _resume(self, epoch: int, batch: int, place: Place) -> None:
+    def _resume(self, epoch: int, batch: int, place: Place, bad: list[Failure]) -> None:
         feed = self._feed
-        if feed is None:
-            batch = 0
-        else:
+        if feed is not None:
             source = feed.source
             stop = epochs.end(place, source.steps, source.whole)
             if batch and stop is not None and place.skip + batch >= stop:  # nothing is left of it
                 epoch, batch, place = epoch + 1, 0, source.after(place)
             feed.place, feed.skip = place, batch
+            known = self._bad()
+            known[:] = dict.fromkeys([*known, *bad])
         self.model._resume_epoch = epoch
-        self._resumed = (epoch, batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, where saving goes by epochs; an epoch cut short by Ctrl-C does not count."""
@@ -113,8 +116,7 @@ class BackupAndRestore(SavingCallback):
             self._save(epoch + 1, 0)
 
     def _save_in_epoch(self, batch: int, logs: dict[str, Any]) -> None:
-        before = self._resumed[1] if self._epoch == self._resumed[0] else 0
-        self._save(self._epoch, before + batch + 1)
+        self._save(self._epoch, batch + 1 if self._feed is None else self._feed.passed(batch + 1))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Delete the backups of a training that came to its end."""
@@ -124,6 +126,11 @@ class BackupAndRestore(SavingCallback):
             path.unlink(missing_ok=True)
         if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
             self.backup_dir.rmdir()
+
+    def _bad(self) -> list[Failure]:
+        """Files of the training data that could not be read; the stream's own list."""
+        source = None if self._feed is None else self._feed.source
+        return source.bad if isinstance(source, BatchSource) else []
 
     def _variables(self) -> list[Any]:
         optimizer = self.model.optimizer
@@ -136,7 +143,7 @@ class BackupAndRestore(SavingCallback):
         header = {
             "format": _FORMAT,
             "epoch": epoch,
-            "batch": batch,
+            "batch": batch,  # of the epoch, with those of which nothing could be read
             "seed": seed,
             "pass": place.number,
             "taken": place.skip,  # of it, when the epoch began
@@ -145,6 +152,8 @@ class BackupAndRestore(SavingCallback):
             "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
             **{str(i): _plain(v.numpy()) for i, v in enumerate(self._variables())},
         }
+        if bad := self._bad()[:_MOST_BAD]:
+            arrays["bad"] = np.frombuffer(json.dumps(bad).encode(), np.uint8)
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         with open(self._part, "wb") as file:
             np.savez(file, **arrays)
@@ -159,8 +168,10 @@ class _Damaged(ValueError):
     """The file is no whole backup."""
 
 
-def _read(path: Path, variables: list[Any]) -> tuple[dict[str, Any], list[tuple[Any, np.ndarray]]]:
-    """Header, and each variable with its value; changes nothing."""
+def _read(
+    path: Path, variables: list[Any]
+) -> tuple[dict[str, Any], list[Failure], list[tuple[Any, np.ndarray]]]:
+    """Header, files that could not be read, and each variable with its value; changes nothing."""
     try:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(_member(archive, "header", 0).tobytes())
@@ -168,10 +179,14 @@ def _read(path: Path, variables: list[Any]) -> tuple[dict[str, Any], list[tuple[
                 raise ValueError(f"it has format {header['format']}, not {_FORMAT}")
             names = ("epoch", "batch", "seed", "pass", "taken")
             header = {name: int(header[name]) for name in names}
-            count = len(archive.namelist()) - 1
+            bad: list[Failure] = []
+            if "bad.npy" in archive.namelist():
+                found = json.loads(_member(archive, "bad", _BAD_BYTES).tobytes())
+                bad = [(str(file), str(reason)) for file, reason in found]
+            count = len(set(archive.namelist()) - {"header.npy", "bad.npy"})
             if count != len(variables):
                 raise _misfit(path, f"it holds {count} variables, the model {len(variables)}")
-            return header, list(_values(archive, path, variables))
+            return header, bad, list(_values(archive, path, variables))
     except (_Misfit, _Damaged):
         raise
     except (ValueError, KeyError, TypeError, OSError, EOFError, MemoryError,
