@@ -21,7 +21,7 @@ model = Sequential()
 model.add(layers.Dense(units=5, activation="relu", input_shape=(4,)))
 model.add(keras.layers.Dense(units=1, activation="sigmoid"))
 model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
-model.fit(x, y, epochs=5, batch_size=16, callbacks=[keras.callbacks.EarlyStopping()])
+model.fit(x, y, epochs=5, batch_size=16, check=True, callbacks=[keras.callbacks.EarlyStopping()])
 raise SystemExit("the race ends at the first fit")
 """
 
@@ -37,7 +37,7 @@ def test_a_script_agrees_and_both_speeds_are_given(tmp_path, capfd):
     code, found = run(capfd, script, epochs=2)
     assert code == 0 and found["agree"]
     assert found["parameters"] == 31
-    assert found["dropped"] == ["callbacks"] and not found["random"]
+    assert found["dropped"] == ["callbacks", "check"] and not found["random"]
     assert [each["what"] for each in found["agreement"]] == [
         "outputs before training",
         "losses of all epochs",

@@ -66,7 +66,8 @@ class Racer:
     def race(self, model, x=None, y=None, **arguments):
         """Take the place of `model.fit`: wait for orders, then leave."""
         self.model, self.x, self.y = model, x, y
-        self.dropped = sorted({"callbacks"} & {k for k, v in arguments.items() if v})
+        self.dropped = sorted({"callbacks", "check"} & {k for k, v in arguments.items() if v})
+        arguments.pop("check", None)  # of Slipstream alone
         sys.modules.pop("tensorflow", None)  # the script has it; Keras must not take it for real
         # What a race must hold equal, and what would only print.
         self.arguments = {**arguments, "callbacks": None, "shuffle": False, "verbose": 0}
