@@ -88,7 +88,10 @@ def compiler_options(flops: float, steps: int, light: bool = False) -> dict[str,
     limit = LIGHT_SECONDS * (1 + light)
     short = forecast(flops, 1) < LONG_STEP and forecast(flops, steps) < limit
     if short and jax.default_backend() == "cpu":
-        return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+        options: dict[str, Any] = {"xla_backend_optimization_level": 1}
+        if jax.__version_info__ < (0, 11, 1):  # later ones refuse it
+            options["xla_cpu_use_fusion_emitters"] = False
+        return options
     return {}
 
 
