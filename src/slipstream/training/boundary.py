@@ -1,4 +1,4 @@
-"""Memory that programs on the CPU read where it lies.
+"""Memory that programs on the CPU read where it lies, and memory that they leave to the caller.
 
 The runtime copies an array that does not begin on a boundary, in threads of its own, and several
 times as slowly as NumPy does.
@@ -6,6 +6,7 @@ times as slowly as NumPy does.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 _BOUNDARY = 64  # bytes
 _WORTH = 2**16  # bytes; the runtime copies less than that as fast as we do
+_LARGE = 2**18  # bytes that take longer to copy than to hand over
 
 
 def on_boundary(
@@ -49,3 +51,17 @@ def is_copied(array: Any) -> bool:
         return False
     lies = array.ctypes.data % _BOUNDARY == 0 and array.flags.c_contiguous
     return not lies and jax.default_backend() == "cpu"
+
+
+def taken(output: jax.Array) -> np.ndarray:
+    """A program's output as the caller's own array, to be written to: large ones are not copied.
+
+    Nothing else may hold the output, or go on to.
+    """
+    small = output.nbytes < _LARGE or output.dtype.isbuiltin != 1
+    if small or len(devices := output.devices()) > 1 or {d.platform for d in devices} != {"cpu"}:
+        return np.array(output)
+    pointer = output.block_until_ready().unsafe_buffer_pointer()
+    memory: Any = (ctypes.c_uint8 * output.nbytes).from_address(pointer)
+    memory.owner = output  # it lives as long as an array refers to its memory
+    return np.frombuffer(memory, output.dtype).reshape(output.shape)

@@ -97,13 +97,13 @@ def _in_parts(session: Session, x: Any, rows: int, batch_size: int) -> Any:
     """Outputs of as many rows at once as suit a model that treats each by itself, or as asked."""
     alone = session.per_example
     if rows <= min(batch_size, _FEW_ROWS) and (rows == _bucket(rows) or not alone):  # as they are
-        return jax.tree.map(np.array, session.predict(x))
+        return session.predict.own(session.predict(x))
     width = _width(session, x, rows, batch_size) if alone else batch_size
     with session.stages.one() as stage:
         for part, count in _parts(x, rows, width):
             outputs = session.predict(stage.lay(part, _bucket(count) if alone else count))
             stage.take(outputs, count if alone else None)
-        return stage.result()
+        return stage.result(session.predict.own)
 
 
 def _parts(x: Any, rows: int, width: int) -> Iterator[tuple[Any, int]]:
@@ -221,4 +221,4 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     x = to_arrays(x, "x")
     session = open_session(model, (x, None, None), compiled=False)
     model.check_input(x)
-    return jax.tree.map(np.array, session.predict(x))
+    return session.predict.own(session.predict(x))

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 
 from slipstream.core import cost
+from slipstream.training.boundary import taken
 from slipstream.training.draws import Draws, seed_of
 from slipstream.training.state import LiveState
 
@@ -22,10 +24,22 @@ class Predictor:
         step: ``((trainable, non_trainable), x, seed) -> (outputs, states)``.
         live: the values.
         draws: what `step` tells that it draws.
+
+    Attributes:
+        shares: whether an output may be an input too, a state, or another output: such memory is
+            not the caller's.
     """
 
     def __init__(self, step: Callable[..., Any], live: LiveState, draws: Draws) -> None:
-        self.program = jax.jit(step)
+        def noting(frozen: Any, x: Any, seed: Any) -> Any:
+            outputs, states = step(frozen, x, seed)
+            others = {id(leaf) for leaf in jax.tree.leaves((frozen, x, states))}
+            own = {id(leaf) for leaf in jax.tree.leaves(outputs)}
+            self.shares |= bool(own & others) or len(own) < len(jax.tree.leaves(outputs))
+            return outputs, states
+
+        self.shares = False
+        self.program = jax.jit(noting)
         self._live = live
         self._draws: Draws = draws
         self._traced = False
@@ -41,6 +55,10 @@ class Predictor:
         if states:
             self._live.publish_states(states)
         return outputs
+
+    def own(self, outputs: Any) -> Any:
+        """A call's outputs as NumPy arrays of the caller's own, large ones as they lie."""
+        return jax.tree.map(np.array if self.shares else taken, outputs)
 
     def flops(self, x: Any) -> float:
         """Floating-point operations for a batch of these shapes."""

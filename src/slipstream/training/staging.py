@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,10 +73,17 @@ class Stage:
         """Keep the outputs of a part, a pytree of arrays, or the first rows of them."""
         self._running.append((outputs, rows))
 
-    def result(self) -> Any:
-        """The outputs of all parts as NumPy arrays of their own; None if there were no parts."""
+    def result(self, own: Callable[[Any], Any] | None = None) -> Any:
+        """The outputs of all parts as NumPy arrays of their own; None if there were no parts.
+
+        Args:
+            own: makes them so for a part that is all there is.
+        """
         if len(self._running) == 1 and not self._done:  # the one part there is
             outputs, rows = self._running.popleft()
+            whole = rows is None or all(len(leaf) == rows for leaf in jax.tree.leaves(outputs))
+            if own is not None and whole:
+                return own(outputs)
             return jax.tree.map(lambda leaf: np.array(_first(leaf, rows)), outputs)
         while self._running:
             self._settle()
