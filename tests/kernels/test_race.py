@@ -105,6 +105,14 @@ def test_without_a_cache_or_races_the_rule_decides(monkeypatch, own_cache, name,
     assert not answers(own_cache)
 
 
+def test_operands_that_take_much_memory_are_not_made(monkeypatch, own_cache):
+    timed(monkeypatch, 1.0, 0.1)
+    monkeypatch.setattr(race, "_MOST", 11)
+    with race.held(race.RACE_SECONDS):
+        assert not ask(rule=False)
+    assert not answers(own_cache)
+
+
 def test_the_slower_form_loses():
     """Truly raced: one form does a hundred times the work of the other."""
     arrays = [jax.ShapeDtypeStruct((200, 200), "float32")]

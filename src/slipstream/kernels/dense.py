@@ -23,7 +23,7 @@ _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to ni
 _NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
 _MANIER, _SHARED = 768, 2**14  # rows, and numbers of a matrix that all threads have in a cache
-_LONG = 2**22  # operations, from which on the two forms may be raced
+_LONG, _LONGEST = 2**22, 2**32  # operations, between which the two forms may be raced
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
 
@@ -111,11 +111,11 @@ def _is_small(x: Any, matrix: Any, columns: int) -> bool:
 
 
 def _raced(flops: Callable[..., float]) -> Callable[..., bool]:
-    """Whether it takes long enough to be timed by itself; then either form may be the quicker."""
+    """Whether it takes long enough to be timed by itself, and not so long that a race is dear."""
 
     def raced(x: Any, other: Any) -> bool:
         kinds = {str(array.dtype) for array in (x, other)}
-        return kinds == {"float32"} and flops(x, other) >= _LONG
+        return kinds == {"float32"} and _LONG <= flops(x, other) <= _LONGEST
 
     return raced
 

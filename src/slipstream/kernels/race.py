@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from math import prod
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +31,7 @@ from slipstream.kernels import machine
 RACE_SECONDS = 30.0  # of a run that is worth races: one takes about a tenth of a second
 MARGIN = 0.9  # of the time of the rule's form; by less it is not beaten
 _ROUNDS, _LEAST = 9, 1e-3  # measurements, and seconds of one
+_MOST = 2**24  # numbers of operands; larger ones would take memory that the run needs
 _held: ContextVar[bool] = ContextVar("races", default=False)
 _known: dict[Path, dict[str, bool]] = {}
 
@@ -63,6 +65,8 @@ def compiled_wins(
     """
     if not engine.cache_enabled() or os.environ.get("SLIPSTREAM_RACES") == "off":
         return rule
+    if sum(prod(array.shape) for array in arrays) > _MOST:
+        return rule
     shapes = [f"{array.dtype}{list(array.shape)}" for array in arrays]
     key = " ".join([name, *shapes, *(f"{k}={v}" for k, v in sorted(parameters.items()))])
     path = config.cache_dir() / "forms" / f"{machine.key()}.json"
@@ -88,7 +92,8 @@ def _race(forms: Sequence[Callable[..., Any]], arrays: Any) -> list[float]:
     def run() -> list[float]:
         rng = np.random.default_rng(0)
         operands = [
-            jax.device_put(rng.normal(size=array.shape).astype(array.dtype)) for array in arrays
+            jax.device_put(rng.standard_normal(array.shape, np.float32).astype(array.dtype))
+            for array in arrays
         ]
         programs = [jax.jit(form) for form in forms]
         for program in programs:
