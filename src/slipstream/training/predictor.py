@@ -24,21 +24,19 @@ class Predictor:
         step: ``((trainable, non_trainable), x, seed) -> (outputs, states)``.
         live: the values.
         draws: what `step` tells that it draws.
-
-    Attributes:
-        shares: whether an output may be an input too, a state, or another output: such memory is
-            not the caller's.
     """
 
     def __init__(self, step: Callable[..., Any], live: LiveState, draws: Draws) -> None:
+        shared: list[bool] = []
+
         def noting(frozen: Any, x: Any, seed: Any) -> Any:
             outputs, states = step(frozen, x, seed)
+            leaves = [id(leaf) for leaf in jax.tree.leaves(outputs)]
             others = {id(leaf) for leaf in jax.tree.leaves((frozen, x, states))}
-            own = {id(leaf) for leaf in jax.tree.leaves(outputs)}
-            self.shares |= bool(own & others) or len(own) < len(jax.tree.leaves(outputs))
+            shared.append(len(set(leaves) - others) < len(leaves))
             return outputs, states
 
-        self.shares = False
+        self._shared = shared  # of each trace
         self.program = jax.jit(noting)
         self._live = live
         self._draws: Draws = draws
@@ -56,9 +54,15 @@ class Predictor:
             self._live.publish_states(states)
         return outputs
 
+    @property
+    def shares(self) -> bool:
+        """Whether an output may be an input too, a state, or another output: no memory to give."""
+        return any(self._shared)
+
     def own(self, outputs: Any) -> Any:
         """A call's outputs as NumPy arrays of the caller's own, large ones as they lie."""
-        return jax.tree.map(np.array if self.shares else taken, outputs)
+        take = np.array if self.shares else taken
+        return take(outputs) if isinstance(outputs, jax.Array) else jax.tree.map(take, outputs)
 
     def flops(self, x: Any) -> float:
         """Floating-point operations for a batch of these shapes."""
