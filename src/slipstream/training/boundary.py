@@ -58,9 +58,10 @@ def taken(output: jax.Array) -> np.ndarray:
 
     Nothing else may hold the output, or go on to.
     """
-    small = output.nbytes < _LARGE or output.dtype.isbuiltin != 1
-    if small or len(devices := output.devices()) > 1 or {d.platform for d in devices} != {"cpu"}:
-        return np.array(output)
+    view = np.asarray(output)
+    small = view.nbytes < _LARGE or view.dtype.isbuiltin != 1
+    if small or [device.platform for device in output.devices()] != ["cpu"]:
+        return view.copy()
     pointer = output.block_until_ready().unsafe_buffer_pointer()
     memory: Any = (ctypes.c_uint8 * output.nbytes).from_address(pointer)
     memory.owner = output  # it lives as long as an array refers to its memory
