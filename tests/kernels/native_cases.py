@@ -42,7 +42,7 @@ def agree(function: Callable[..., Any], *arrays: Any, tolerance: float | None = 
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
         ours, theirs = np.asarray(ours, "d"), np.asarray(theirs, "d")
-        scale = np.abs(theirs).max(initial=2e-2)  # a lone sum may cancel out to nearly nothing
+        scale = np.abs(theirs).max(initial=1e-3)
         np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance)
 
 

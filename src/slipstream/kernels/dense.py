@@ -22,7 +22,7 @@ _FEW, _MANY = 6, 256  # rows
 _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to nine times as slow
 _NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
-_MANIER, _SHARED = 768, 2**14  # rows, and numbers of a matrix that all threads have in a cache
+_TALL, _SMALL = 768, 2**14  # rows, and numbers of a matrix that all threads have in a cache
 _LONG, _LONGEST = 2**22, 2**32  # operations, between which the two forms may be raced
 _DEEPEST = 2**13  # numbers of a row, of which a few columns of the matrix are packed at once
 
@@ -89,7 +89,7 @@ def _finished_fits(x: Any, matrix: Any) -> bool:
     """XLA adds a bias in a pass of its own, which costs most where a row takes little work."""
     plain = {str(array.dtype) for array in (x, matrix)} == {"float32"}
     rows, depth = x.shape
-    many = rows >= _MANIER and 1 < depth <= _SHORT and 0 < matrix.size <= _SHARED
+    many = rows >= _TALL and 1 < depth <= _SHORT and 0 < matrix.size <= _SMALL
     return (plain and many) or _product_fits(x, matrix)
 
 
