@@ -36,17 +36,26 @@ SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b,
   constexpr int lanes = kSize<V>;
   V sums[ROWS][VECTORS];
   across_sums<V, VECTORS, ROWS>(a, step, b, b_step, depth, sums);
+  // What was there is loaded before anything is stored: a part of a vector that is loaded right
+  // behind a stored one waits for it, though they share no number.
   const bool whole = count == VECTORS * lanes;
+  if (!fresh)
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v) {
+        const float* const at = to + r * to_step + v * lanes;
+        const int64_t left = count - v * lanes;
+        if (whole)
+          sums[r][v] += load<V>(at);
+        else if (left > 0)
+          sums[r][v] += load_first<V>(at, left);
+      }
   for (int r = 0; r < ROWS; ++r, to += to_step)
     for (int v = 0; v < VECTORS; ++v) {
-      float* const at = to + v * lanes;
-      if (whole) {
-        store(at, fresh ? sums[r][v] : sums[r][v] + load<V>(at));
-      } else {
-        const int64_t left = count - v * lanes;
-        if (left <= 0) break;
-        store_first(at, fresh ? sums[r][v] : sums[r][v] + load_first<V>(at, left), left);
-      }
+      const int64_t left = count - v * lanes;
+      if (whole)
+        store(to + v * lanes, sums[r][v]);
+      else if (left > 0)
+        store_first(to + v * lanes, sums[r][v], left);
     }
 }
 

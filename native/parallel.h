@@ -16,7 +16,9 @@ namespace slipstream {
 
 using Threads = xla::ffi::ThreadPool;
 
-inline int64_t thread_count(Threads& threads) {
+// A pool is XLA's, or another with the same functions (own_threads.h).
+template <class Pool>
+int64_t thread_count(Pool& threads) {
   const int64_t count = threads.num_threads();
   return count < 1 ? 1 : count;
 }
@@ -37,8 +39,8 @@ inline bool threads_awake() {
 // The caller works too and waits only for items that somebody has begun, so a pool whose threads
 // are all busy (this call may run on one of them) delays nothing. What is computed must not
 // depend on which thread takes which item; then results repeat bit for bit.
-template <class Body>
-void parallel_for(Threads& threads, int64_t count, const Body& body) {
+template <class Pool, class Body>
+void parallel_for(Pool& threads, int64_t count, const Body& body) {
   const int64_t helpers = (thread_count(threads) < count ? thread_count(threads) : count) - 1;
   if (helpers < 1) {
     for (int64_t i = 0; i < count; ++i) body(i);

@@ -11,7 +11,7 @@
 
 #include "finish.h"
 #include "handler.h"
-#include "tile.h"
+#include "packing.h"
 
 namespace slipstream {
 namespace {
@@ -22,53 +22,6 @@ constexpr int64_t kFewest = 6;       // rows for which the matrix is read once, 
 constexpr int64_t kLeast = 1 << 16;  // multiplications that are worth a thread
 constexpr int64_t kWake = 1 << 20;   // and those that are worth waking one
 constexpr int64_t kShared = 1 << 14;  // numbers of a matrix that is packed once, for all threads
-
-struct Product {
-  int64_t rows, depth, columns;
-  bool transposed;  // w is (columns, depth)
-};
-
-// Four rows of four numbers as four columns.
-SLIPSTREAM_INLINE void turn(const float* from, int64_t step, float* to, int64_t to_step) {
-  typedef Vector<4> Four;
-  const Four a = load<Four>(from), b = load<Four>(from + step), c = load<Four>(from + 2 * step),
-             d = load<Four>(from + 3 * step);
-  const Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-  const Four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-  const Four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const Four cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  store(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
-  store(to + to_step, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
-  store(to + 2 * to_step, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
-  store(to + 3 * to_step, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
-}
-
-// A panel's columns, row after row, zeros to its width.
-void pack_panel(const Product& p, const float* w, const Panel& panel, float* to) {
-  const int64_t width = panel.width;
-  if (!p.transposed) {
-    for (int64_t k = 0; k < p.depth; ++k, to += width) {
-      const float* const row = w + k * p.columns + panel.first;
-      __builtin_prefetch(row + 8 * p.columns);
-      __builtin_prefetch(row + 8 * p.columns + 16);
-      std::memcpy(to, row, panel.count * sizeof(float));
-      std::memset(to + panel.count, 0, (width - panel.count) * sizeof(float));
-    }
-    return;
-  }
-  w += panel.first * p.depth;
-  if (panel.count < width) std::memset(to, 0, p.depth * width * sizeof(float));
-  int64_t k = 0;
-  for (; k + 4 <= p.depth; k += 4) {
-    int64_t j = 0;
-    for (; j + 4 <= panel.count; j += 4)
-      turn(w + j * p.depth + k, p.depth, to + k * width + j, width);
-    for (; j < panel.count; ++j)
-      for (int64_t i = k; i < k + 4; ++i) to[i * width + j] = w[j * p.depth + i];
-  }
-  for (; k < p.depth; ++k)
-    for (int64_t j = 0; j < panel.count; ++j) to[k * width + j] = w[j * p.depth + k];
-}
 
 // ROWS rows times 2 vectors of columns, read from the matrix itself.
 template <int ROWS>

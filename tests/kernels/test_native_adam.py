@@ -20,8 +20,7 @@ def operands(*shape):
 
 
 @pytest.mark.parametrize("shape", [(1,), (), (3, 5), (16,), (2, 33, 7), (65, 1000), (600, 700)])
-def test_values(shape, monkeypatch):
-    monkeypatch.setattr(kernel, "_WORTH", 0)
+def test_values(shape):
     given = operands(*shape)
     program = jax.jit(lambda *arrays: kernel.adam(*arrays, **HOW))
     assert "slipstream_adam" in program.lower(*given).as_text()
@@ -31,8 +30,7 @@ def test_values(shape, monkeypatch):
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
 
 
-def test_a_nan_and_an_infinity_pass_through(monkeypatch):
-    monkeypatch.setattr(kernel, "_WORTH", 0)
+def test_a_nan_and_an_infinity_pass_through():
     param, grad, *rest = operands(40)
     grad = grad.at[3].set(jnp.nan).at[17].set(jnp.inf)
     param, momentum, velocity = jax.jit(lambda *a: kernel.adam(*a, **HOW))(param, grad, *rest)
@@ -66,16 +64,15 @@ def test_it_repeats_bit_for_bit():
         (optimizers.SGD(), False),
     ],
 )
-@pytest.mark.parametrize("rows", [4, 1024])
-def test_large_weights_get_it(rule, taken, rows):
-    weight = jnp.ones((rows, 300))
+def test_who_gets_it(rule, taken):
+    weight = jnp.ones((4, 300))
     slots = [{name: jnp.zeros_like(weight) for name in rule.slots}]
 
     def step(weight, slots):
         return rule.update_all([weight], [weight], slots, {}, jnp.int32(1), jnp.float32(0.1))
 
     found = "slipstream_adam" in jax.jit(step).lower(weight, slots).as_text()
-    assert found == (taken and rows > 4)
+    assert found == taken
 
 
 @pytest.mark.parametrize("which", others())

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
 
-_WORTH = 2**18  # numbers; fewer lie in the caches, where XLA's loops are as quick
-
 
 def moments(grad: Any, momentum: Any, velocity: Any, share_1: Any, share_2: Any) -> tuple[Any, Any]:
     """The new moving averages of the gradient and its square, with the shares of this step."""
@@ -59,8 +57,7 @@ def _compiled(*arrays: Any, **how: float) -> Any:
 
 
 def _supports(param: Any, *arrays: Any, **how: float) -> bool:
-    single = {str(array.dtype) for array in (param, *arrays)} == {"float32"}
-    return single and param.size >= _WORTH
+    return {str(array.dtype) for array in (param, *arrays)} == {"float32"} and param.size > 0
 
 
 _adam = forms.operation("adam", _reference, _compiled, _supports, multiple=True)

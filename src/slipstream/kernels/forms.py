@@ -124,6 +124,7 @@ def differentiable(
     flops: Callable[..., float] | None = None,
     gradient_flops: Callable[..., float] | None = None,
     quick: bool = False,
+    sparing: bool = False,
 ) -> Callable[..., tuple[Any, ...]]:
     """A function with compiled forms of its value and of its gradient.
 
@@ -141,6 +142,8 @@ def differentiable(
         inputs: how many arrays, from the first on, have a gradient.
         flops, gradient_flops: like `supports`; None counts the reference's.
         quick: whether its outputs are sooner computed again than kept, where memory is short.
+        sparing: whether `compiled_gradient` and `gradient_flops` take ``places=``, the arrays
+            whose cotangents are wanted, and give or count no others.
 
     Returns:
         ``(*arrays, **parameters)`` to the outputs.
@@ -160,35 +163,63 @@ def differentiable(
     def value_supports(*arrays: Any, save: bool, **parameters: Any) -> bool:
         return supports(*arrays, **parameters)
 
-    def with_first(function: Form, arrays: Any) -> Form:
-        return lambda *first: function(*first, *arrays[inputs:])
+    def of_places(places: tuple[int, ...], arrays: Any, parameters: Any) -> tuple[Form, tuple]:
+        """The outputs as a function of the arrays at these places, and those arrays."""
 
-    def gradient_reference(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+        def function(*some: Any) -> Any:
+            given = list(arrays)
+            for place, array in zip(places, some):
+                given[place] = array
+            return outputs(*given, **parameters)
+
+        return function, tuple(arrays[place] for place in places)
+
+    def gradient_reference(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> Any:
         arrays, cotangents = given[:count], given[count + saved :]
-        chosen = with_first(partial(outputs, **parameters), arrays)
-        return jax.vjp(chosen, *arrays[:inputs])[1](tuple(cotangents))
+        function, some = of_places(places, arrays, parameters)
+        return jax.vjp(function, *some)[1](tuple(cotangents))
 
-    def gradient_known(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+    def gradient_known(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> Any:
         return outputs(*given[:count], **parameters)
 
-    def gradient_cost(*given: Any, count: int, saved: int, **parameters: Any) -> float:
+    def gradient_cost(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> float:
         assert gradient_flops is not None
-        return gradient_flops(*given[:count], **parameters)
+        return gradient_flops(*given[:count], **parameters, **_if(sparing, places=places))
 
-    def gradient_compiled(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
+    def gradient_compiled(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> Any:
         end = count + saved
-        return tuple(compiled_gradient(given[:count], given[count:end], given[end:], **parameters))
+        found = compiled_gradient(
+            given[:count],
+            given[count:end],
+            given[end:],
+            **parameters,
+            **_if(sparing, places=places),
+        )
+        return tuple(found) if sparing else tuple(tuple(found)[place] for place in places)
 
-    def gradient_supports(*given: Any, count: int, saved: int, **parameters: Any) -> bool:
+    def gradient_supports(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> bool:
         return supports(*given[:count], **parameters)
 
-    def gradient_shapes(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
-        return given[:inputs]
+    def gradient_shapes(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> Any:
+        return [given[place] for place in places]
 
-    def tangent_reference(*given: Any, count: int, saved: int, **parameters: Any) -> Any:
-        arrays, tangents = given[:count], given[count + saved :]
-        chosen = with_first(partial(outputs, **parameters), arrays)
-        return jax.jvp(chosen, arrays[:inputs], tangents)[1]
+    def tangent_reference(
+        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+    ) -> Any:
+        function, some = of_places(places, given[:count], parameters)
+        return jax.jvp(function, some, given[count + saved :])[1]
 
     def never(*given: Any, **parameters: Any) -> bool:
         return False
@@ -210,26 +241,28 @@ def differentiable(
     tangent = operation(f"{name}_tangent", tangent_reference, tangent_reference, never, True)
 
     def value_jvp(primals: Any, tangents: Any, *, save: bool, **parameters: Any) -> Any:
+        places = tuple(i for i in range(inputs) if not isinstance(tangents[i], ad.Zero))
+        if not places:
+            found = value.bind(*primals, save=save, **parameters)
+            return found, [*map(no_tangent, found)]
         found = value.bind(*primals, save=True, **parameters)
         kept = output_count(*primals, **parameters)
-        directions = map(_instantiated, primals[:inputs], tangents[:inputs])
+        shown = found if save else found[:kept]
         derivatives = tangent.bind(
             *primals,
             *found[kept:],
-            *directions,
+            *(tangents[place] for place in places),
             count=len(primals),
             saved=len(found) - kept,
+            places=places,
             **parameters,
         )
-        if not save:
-            return found[:kept], derivatives
-        return found, [*derivatives, *map(no_tangent, found[kept:])]
+        return shown, [*derivatives, *map(no_tangent, shown[kept:])]
 
     def tangent_transpose(cotangents: Any, *given: Any, count: int, saved: int, **kept: Any) -> Any:
         known, directions = given[: count + saved], given[count + saved :]
-        found = gradient.bind(
-            *known, *map(ad.instantiate_zeros, cotangents), count=count, saved=saved, **kept
-        )
+        cotangents = map(ad.instantiate_zeros, cotangents)
+        found = gradient.bind(*known, *cotangents, count=count, saved=saved, **kept)
         linear = map(ad.is_undefined_primal, directions)
         return [None] * len(known) + [
             g if is_linear else None for g, is_linear in zip(found, linear)
@@ -293,6 +326,10 @@ def _instantiated(primal: Any, tangent: Any) -> Any:
 def no_tangent(primal: Any) -> Any:
     """The tangent of a constant. What is saved is one: no derivative's reference looks at it."""
     return ad.Zero(jax.typeof(primal).to_tangent_aval())
+
+
+def _if(condition: bool, **arguments: Any) -> dict[str, Any]:
+    return arguments if condition else {}
 
 
 def _saving(flops: Callable[..., float] | None) -> Callable[..., float] | None:

@@ -86,6 +86,12 @@ def _check(which: str) -> None:
 
 def library() -> str | None:
     """Name of the library in use, loaded by now; None where the reference forms run."""
+    found = functions()
+    return None if found is None else Path(found._name).stem
+
+
+def functions() -> ctypes.CDLL | None:
+    """The library in use; None where the reference forms run."""
     return None if choice() == "reference" else _load()
 
 
@@ -119,7 +125,7 @@ def describe() -> str:
 
 
 @cache
-def _load() -> str | None:
+def _load() -> ctypes.CDLL | None:
     """A process has one library: XLA knows an operation by one address."""
     names, wanted = runnable(), os.environ.get("SLIPSTREAM_KERNELS") or "native"
     if wanted not in ("native", "reference"):
@@ -144,7 +150,7 @@ def _load() -> str | None:
     for target in targets[: count.value]:
         capsule = jax.ffi.pycapsule(ctypes.cast(target.handler, ctypes.CFUNCTYPE(None)))
         jax.ffi.register_ffi_target(target.name.decode(), capsule, platform="cpu")
-    return names[0]
+    return loaded
 
 
 def call(

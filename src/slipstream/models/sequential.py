@@ -12,6 +12,7 @@ from slipstream.core.layer import Layer
 from slipstream.core.layer_building import says_when_built
 from slipstream.core.registry import register
 from slipstream.core.symbol import SymbolicTensor
+from slipstream.layers.dense_chain import call_all
 from slipstream.layers.input import InputLayer
 from slipstream.models.entrance import StackEntrance, on_host
 from slipstream.models.inputs import fit_rank, fits
@@ -32,6 +33,7 @@ class Sequential(Model):
     """
 
     per_example = True
+    _hosts = 0  # how many layers at the bottom work on the host
 
     def __init__(
         self, layers: Any = None, trainable: bool = True, name: str | None = None, **kwargs: Any
@@ -88,8 +90,9 @@ class Sequential(Model):
         return layer
 
     def _changed(self) -> None:
-        hosts = self._hosts()
-        self._entrance = StackEntrance(self.layers[:hosts]) if hosts else None
+        layers = self.layers
+        self._hosts = next((i for i, each in enumerate(layers) if not on_host(each)), 0)
+        self._entrance = StackEntrance(layers[: self._hosts]) if self._hosts else None
         self.built = False
         self._session = None
 
@@ -97,6 +100,11 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         """The layers, without the `InputLayer`."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def row(self) -> list[Layer] | None:
+        """The layers, if each feeds the next one and that is all; None of other models."""
+        return None if self._hosts or type(self).call is not Sequential.call else self.layers
 
     @property
     def _input(self) -> SymbolicTensor | None:
@@ -147,18 +155,12 @@ class Sequential(Model):
         """Feed the inputs through all layers."""
         spec = self._within
         outputs = inputs if spec is None else fit_rank(inputs, spec)
-        for layer in self.layers[self._hosts() :]:
-            outputs = layer(outputs)
-        return outputs
-
-    def _hosts(self) -> int:
-        """How many layers at the bottom work on the host."""
-        return next((i for i, layer in enumerate(self.layers) if not on_host(layer)), 0)
+        return call_all(self.layers[self._hosts :], outputs)
 
     @property
     def _within(self) -> SymbolicTensor | None:
         """What the first layer in a program takes."""
-        hosts = self._hosts()
+        hosts = self._hosts
         if not hosts or self._input is None:
             return self._input
         nodes = self.layers[hosts - 1]._nodes

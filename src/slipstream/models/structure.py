@@ -13,6 +13,7 @@ from slipstream.core.layer_shapes import shapes_of
 from slipstream.core.scope import Scope, attach
 from slipstream.core.signature import is_shape
 from slipstream.core.symbol import SymbolicTensor
+from slipstream.layers.dense_chain import call_all
 from slipstream.models.entrance import enter_all
 from slipstream.models.graph import Graph, call_layer, infer_layer
 from slipstream.models.inputs import (
@@ -44,7 +45,7 @@ class Structured(Layer):
         for value, known in zip(values, masks):
             if known is not None:
                 attach(value, "mask", known)
-        return self._graph.run(values, call_layer)
+        return self._graph.run(values, call_layer, call_all)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs for symbolic inputs."""
@@ -66,6 +67,18 @@ class Structured(Layer):
     def layers(self) -> list[Layer]:
         """The layers held directly; of a functional model those of its graph."""
         return self._layers
+
+    @property
+    def row(self) -> list[Layer] | None:
+        """The layers, if each feeds the next one and that is all; None of other models."""
+        if self._graph is None or type(self).call is not Structured.call:
+            return None
+        rows = self._graph.rows
+        if [len(rows), len(self._graph.sources), len(self._graph.results)] != [2, 1, 1]:
+            return None
+        steps = [node.operation for node in rows[1]]
+        whole = rows[1][-1].outputs is self._graph.results[0]
+        return steps if whole and all(isinstance(step, Layer) for step in steps) else None
 
     @property
     def inputs(self) -> list[SymbolicTensor]:

@@ -42,6 +42,8 @@ def predict(
         and (rows := _plain_rows(model, x)) is not None
         and config.cap_steps(None, -(-rows // (batch_size or 32))) is None
     ):  # nothing to convert, to check or to tell
+        if session.direct is not None and (found := session.direct(x)) is not None:
+            return found
         return _in_parts(session, x, rows, batch_size or 32)
     if is_batches(x):
         return _over_batches(model, x, steps, callbacks)

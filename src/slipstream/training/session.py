@@ -12,6 +12,7 @@ from slipstream.core.scope import Scope
 from slipstream.core.variable import Variable
 from slipstream.data.sources import Batch
 from slipstream.training import step
+from slipstream.training.direct import Direct
 from slipstream.training.draws import Draws, seed_of
 from slipstream.training.objective import Objective
 from slipstream.training.predictor import Predictor
@@ -74,6 +75,7 @@ class Session:
             )
         draws = Draws()
         self.predict = Predictor(step.make_predict_step(model, self.live, draws), self.live, draws)
+        self.direct = Direct.of(model, self.live)
         self.stages = Stages()
         self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
 

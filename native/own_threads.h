@@ -1,0 +1,53 @@
+// Threads for calls from outside of programs, where XLA lends none of its own.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace slipstream {
+
+// They start when they are first wanted and sleep while there is nothing to do. A process that was
+// forked off has none of them: its loops (parallel.h) run on their callers alone.
+class OwnThreads {
+ public:
+  // So many, the caller counted.
+  static OwnThreads& of(int64_t count) {
+    static OwnThreads& all = *new OwnThreads;  // never destroyed: they wait on it until the end
+    std::lock_guard<std::mutex> lock(all.mutex_);
+    for (; all.count_ < count; ++all.count_) std::thread([] { all.work(); }).detach();
+    return all;
+  }
+
+  int64_t num_threads() const { return count_; }
+
+  void Schedule(std::function<void()> task) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    wanted_.notify_one();
+  }
+
+ private:
+  void work() {
+    for (;;) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wanted_.wait(lock, [this] { return !tasks_.empty(); });
+      const std::function<void()> task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+    }
+  }
+
+  int64_t count_ = 1;
+  std::mutex mutex_;
+  std::condition_variable wanted_;
+  std::deque<std::function<void()>> tasks_;
+};
+
+}  // namespace slipstream
