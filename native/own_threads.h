@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -24,9 +25,12 @@ class OwnThreads {
 
   int64_t num_threads() const { return count_; }
 
+  // A task that nobody could take soon is dropped: the caller of a loop does what is left.
+
   void Schedule(std::function<void()> task) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      if (tasks_.size() >= kMost) return;
       tasks_.push_back(std::move(task));
     }
     wanted_.notify_one();
@@ -44,6 +48,7 @@ class OwnThreads {
     }
   }
 
+  static constexpr size_t kMost = 256;
   int64_t count_ = 1;
   std::mutex mutex_;
   std::condition_variable wanted_;
