@@ -7,13 +7,17 @@ pixels ``abcd``: ``"reflect"`` gives ``dcba|abcd|dcba``, ``"wrap"`` ``abcd|abcd|
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from slipstream.kernels import forms, native
+
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 INTERPOLATIONS = ("nearest", "bilinear")
+_MOST = 2**31  # numbers of a picture that the compiled form counts
 
 
 class Tap(NamedTuple):
@@ -59,7 +63,7 @@ def sample(
     columns: Any,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
-    fill_value: Any = 0.0,
+    fill_value: float = 0.0,
 ) -> Any:
     """Each image at its own places.
 
@@ -72,6 +76,43 @@ def sample(
     Returns:
         ``(batch, new_height, new_width, channels)``.
     """
+    filled = {"fill_mode": fill_mode, "fill_value": float(fill_value)}
+    return _sample.bind(images, rows, columns, interpolation=interpolation, **filled)
+
+
+def warp(
+    images: Any,
+    numbers: Any,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    *,
+    upright: bool = False,
+    projective: bool = False,
+) -> Any:
+    """Each image through a transform of its own.
+
+    Pixel (x, y) of the result is the image at ``(a x + b y + c, d x + e y + f) / k``, where
+    ``k = g x + h y + 1``.
+
+    Args:
+        images: ``(batch, height, width, channels)`` floats.
+        numbers: ``(batch, 8)``, a to h.
+        interpolation, fill_mode, fill_value: as for `sample`.
+        upright: whether b, d, g and h are 0, so that places form a grid.
+        projective: whether g and h may be other than 0.
+
+    Returns:
+        Of the images' shape.
+    """
+    filled = {"fill_mode": fill_mode, "fill_value": float(fill_value)}
+    how = {"upright": upright, "projective": projective, **filled}
+    return _warp.bind(images, numbers, interpolation=interpolation, **how)
+
+
+def _sampled(
+    images: Any, rows: Any, columns: Any, *, interpolation: str, fill_mode: str, fill_value: float
+) -> Any:
     batch, height, width, channels = images.shape
     pixels = images.reshape(batch, height * width, channels)
     total: Any = 0
@@ -84,23 +125,12 @@ def sample(
     return total + (1 - shares) * fill_value if fill_mode == "constant" else total
 
 
-def sample_axes(
-    images: Any,
-    rows: Any,
-    columns: Any,
-    interpolation: str = "bilinear",
-    fill_mode: str = "constant",
-    fill_value: Any = 0.0,
+def _sampled_axes(
+    images: Any, rows: Any, columns: Any, *, interpolation: str, fill_mode: str, fill_value: float
 ) -> Any:
-    """`sample` at places that form a grid, one axis after the other.
+    """`_sampled` at rows ``(batch, new_height)`` and columns ``(batch, new_width)``.
 
-    Args:
-        rows: ``(batch, new_height)``.
-        columns: ``(batch, new_width)``.
-        images, interpolation, fill_mode, fill_value: as for `sample`.
-
-    Returns:
-        ``(batch, new_height, new_width, channels)``.
+    One axis after the other.
     """
     batch, height, width, channels = images.shape
     lines = images.reshape(batch, height, width * channels)
@@ -127,3 +157,47 @@ def sample_axes(
 def _pick(items: Any, indices: Any) -> Any:
     """Each example's own items along axis 1."""
     return jax.vmap(lambda item, i: item.at[i].get(mode="promise_in_bounds"))(items, indices)
+
+
+def _warped(images: Any, numbers: Any, *, upright: bool, projective: bool, **how: Any) -> Any:
+    a, b, c, d, e, f, g, h = numbers.T
+    y, x = (jnp.arange(size, dtype=numbers.dtype) for size in images.shape[1:3])
+    if upright:
+        rows, columns = e[:, None] * y + f[:, None], a[:, None] * x + c[:, None]
+        return _sampled_axes(images, rows, columns, **how)
+    y = y[:, None]
+    a, b, c, d, e, f, g, h = numbers.T[:, :, None, None]
+    rows, columns = d * x + e * y + f, a * x + b * y + c
+    if projective:
+        k = g * x + h * y + 1
+        rows, columns = rows / k, columns / k
+    return _sampled(images, rows, columns, **how)
+
+
+def _filled(interpolation: str, fill_mode: str, fill_value: float) -> dict[str, Any]:
+    """How the compiled forms are told of these."""
+    mode = FILL_MODES.index(fill_mode)
+    fill = fill_value if fill_mode == "constant" else 0.0
+    return {"smooth": interpolation == "bilinear", "fill_mode": mode, "fill_value": fill}
+
+
+def _sampled_compiled(images: Any, rows: Any, columns: Any, **how: Any) -> Any:
+    result = jax.ShapeDtypeStruct((*rows.shape, images.shape[3]), images.dtype)
+    return native.call("sample", result, images, rows, columns, **_filled(**how))
+
+
+def _warped_compiled(
+    images: Any, numbers: Any, *, upright: bool, projective: bool, **how: Any
+) -> Any:
+    result = jax.ShapeDtypeStruct(images.shape, images.dtype)
+    filled = _filled(**how)
+    return native.call("warp", result, images, numbers, projective=projective, **filled)
+
+
+def _supports(images: Any, *places: Any, **how: Any) -> bool:
+    fits = all(array.dtype == "float32" and array.size > 0 for array in (images, *places))
+    return fits and prod(images.shape[1:]) < _MOST
+
+
+_sample = forms.operation("sample", _sampled, _sampled_compiled, _supports)
+_warp = forms.operation("warp", _warped, _warped_compiled, _supports)

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from slipstream.kernels.sampling import sample, sample_axes
+from slipstream.kernels.sampling import warp
 from slipstream.layers.augmentation.arguments import filling
 from slipstream.layers.augmentation.base import Augmentation, Shape
 from slipstream.layers.augmentation.boxes import through
@@ -38,19 +38,9 @@ class Warp(Augmentation):
         self.fill_value = fill_value
 
     def _read(self, images: Any, numbers: Any, interpolation: str) -> Any:
-        a, b, c, d, e, f, g, h = numbers.T
-        y, x = (jnp.arange(size, dtype=jnp.float32) for size in images.shape[1:3])
-        filled = (interpolation, self.fill_mode, self.fill_value)
-        if self._upright:
-            rows, columns = e[:, None] * y + f[:, None], a[:, None] * x + c[:, None]
-            return sample_axes(images, rows, columns, *filled)
-        y = y[:, None]
-        a, b, c, d, e, f, g, h = numbers.T[:, :, None, None]
-        rows, columns = d * x + e * y + f, a * x + b * y + c
-        if self._projective:
-            k = g * x + h * y + 1
-            rows, columns = rows / k, columns / k
-        return sample(images, rows, columns, *filled)
+        places = {"upright": self._upright, "projective": self._projective}
+        filled = (self.fill_mode, self.fill_value)
+        return warp(images, numbers, interpolation, *filled, **places)
 
     def _images(self, images: Any, draw: Any) -> Any:
         return self._read(images, draw, self.interpolation)
