@@ -12,9 +12,9 @@ from augmentation_cases import ALWAYS, COLORED, EVERY, KEEP_BYTES, NO_BOXES, blo
 from slipstream import layers
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
+from slipstream.kernels.channels import of_channels
+from slipstream.kernels.pointwise import clip
 from slipstream.layers.augmentation import drawing
-from slipstream.layers.augmentation.arguments import clip
-from slipstream.layers.augmentation.channels import of_channels
 from slipstream.models import Model, Sequential
 from slipstream.utils import set_random_seed
 

@@ -9,9 +9,9 @@ from augmentation_cases import agree, pictures
 
 from slipstream import layers
 from slipstream.core.random import key_from
+from slipstream.kernels.mixing import crossing, put
 from slipstream.layers.augmentation.mixing import by_size
 from slipstream.layers.augmentation.perspective import _to_quadrangles
-from slipstream.layers.augmentation.rectangles import crossing, put
 from slipstream.layers.augmentation.warp import inverse
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from slipstream.kernels.channels import once
 from slipstream.kernels.sampling import FILL_MODES, INTERPOLATIONS
 
 
@@ -70,15 +71,6 @@ def uniform(key: Any, batch: int, count: int) -> list[Any]:
     return list(jnp.moveaxis(once(jax.random.uniform(key, (batch, count))), -1, 0))
 
 
-def once(values: Any) -> Any:
-    """Finite floats as they are, computed once wherever they are used.
-
-    XLA's CPU compiler repeats cheap operations for each pixel that their result is broadcast to; a
-    remainder counts as dear, and is taken once. That of a division by infinity is the number.
-    """
-    return jax.lax.rem(values, jnp.full_like(values, jnp.inf))
-
-
 def between(share: Any, ends: tuple) -> Any:
     """Shares from 0 to 1 as numbers between two ends."""
     return ends[0] + (ends[1] - ends[0]) * share
@@ -87,27 +79,3 @@ def between(share: Any, ends: tuple) -> Any:
 def chosen(factor: tuple, chance: Any, share: Any) -> Any:
     """Which examples to change, each with a probability drawn between the ends of `factor`."""
     return share < between(chance, factor)
-
-
-def per_pixel(numbers: Any) -> Any:
-    """``(batch,)`` numbers as ``(batch, 1, 1, 1)``."""
-    return numbers[:, None, None, None]
-
-
-def clip(values: Any, low: Any, high: Any) -> Any:
-    """`values` within `low` and `high`, as `jnp.clip`, NaN too, but with less to do for a CPU.
-
-    Comparisons leave NaN as it is, so each choice is one instruction. XLA's own take three.
-    """
-    values = jnp.where(values < low, low, values)
-    return jnp.where(values > high, high, values)
-
-
-def to_bytes(images: Any, ends: tuple) -> Any:
-    """Pictures of a value range as floats from 0 to 255."""
-    return images if ends == (0, 255) else (images - ends[0]) * (255 / (ends[1] - ends[0]))
-
-
-def from_bytes(images: Any, ends: tuple) -> Any:
-    """Inverse of `to_bytes`."""
-    return images if ends == (0, 255) else images * ((ends[1] - ends[0]) / 255) + ends[0]

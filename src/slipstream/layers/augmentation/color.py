@@ -9,14 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
-from slipstream.layers.augmentation.arguments import (
-    between,
-    clip,
-    limits,
-    per_pixel,
-    uniform,
-    value_limits,
-)
+from slipstream.kernels.pointwise import clip, per_pixel
+from slipstream.layers.augmentation.arguments import between, limits, uniform, value_limits
 from slipstream.layers.augmentation.base import Augmentation, Shape
 from slipstream.layers.augmentation.light import RandomBrightness, RandomContrast
 

@@ -8,15 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
+from slipstream.kernels.pointwise import from_bytes, per_pixel, to_bytes
 from slipstream.kernels.sampling import sample
 from slipstream.layers.augmentation.arguments import (
     between,
     chosen,
     filling,
-    from_bytes,
     limits,
-    per_pixel,
-    to_bytes,
     uniform,
     value_limits,
 )

@@ -9,13 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
-from slipstream.layers.augmentation.arguments import (
-    from_bytes,
-    to_bytes,
-    value_limits,
-)
+from slipstream.kernels.channels import of_channels
+from slipstream.kernels.pointwise import from_bytes, to_bytes
+from slipstream.layers.augmentation.arguments import value_limits
 from slipstream.layers.augmentation.base import Augmentation
-from slipstream.layers.augmentation.channels import of_channels
 
 _LEVELS = 256
 

@@ -7,19 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
-from slipstream.layers.augmentation.arguments import (
-    between,
-    chosen,
-    clip,
-    from_bytes,
-    limits,
-    per_pixel,
-    to_bytes,
-    uniform,
-    value_limits,
-)
+from slipstream.kernels.pointwise import contrast, per_pixel, posterize, solarize
+from slipstream.layers.augmentation.arguments import between, chosen, limits, uniform, value_limits
 from slipstream.layers.augmentation.base import Augmentation, Shape
-from slipstream.layers.augmentation.channels import of_channels
 
 
 @register("layer")
@@ -81,8 +71,7 @@ class RandomContrast(Augmentation):
         return between(uniform(key, shape[0], 1)[0], ends)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        mean = of_channels(jnp.add, images) / (images.shape[1] * images.shape[2])
-        return jnp.clip((images - mean) * per_pixel(draw) + mean, *self.value_range)
+        return contrast(images, draw, self.value_range)
 
 
 @register("layer")
@@ -151,10 +140,7 @@ class RandomPosterization(Augmentation):
         return jnp.floor(between(uniform(key, shape[0], 1)[0], self.factor))
 
     def _images(self, images: Any, draw: Any) -> Any:
-        step = jnp.exp2(8 - draw)
-        values = jnp.clip(to_bytes(images, self.value_range), 0, 255)
-        steps = jnp.floor(values * per_pixel(1 / step))  # exact: steps are powers of 2
-        return from_bytes(steps * per_pixel(step), self.value_range)
+        return posterize(images, jnp.exp2(8 - draw), self.value_range)
 
 
 @register("layer")
@@ -194,6 +180,5 @@ class Solarization(Augmentation):
         )
 
     def _images(self, images: Any, draw: Any) -> Any:
-        more, threshold = map(per_pixel, draw)
-        values = clip(to_bytes(images, self.value_range) + more, 0, 255)
-        return from_bytes(jnp.where(values < threshold, values, 255 - values), self.value_range)
+        more, thresholds = draw
+        return solarize(images, more, thresholds, self.value_range)

@@ -9,17 +9,18 @@ import jax.numpy as jnp
 
 from slipstream.core.registry import register
 from slipstream.core.symbol import SymbolicTensor
+from slipstream.kernels.channels import once
+from slipstream.kernels.mixing import blend, crossing, paste
+from slipstream.kernels.pointwise import per_pixel
 from slipstream.layers.augmentation.arguments import (
     between,
     chosen,
     limits,
-    once,
-    per_pixel,
     uniform,
     value_limits,
 )
 from slipstream.layers.augmentation.base import Augmentation, Shape
-from slipstream.layers.augmentation.rectangles import crossing, put, rectangles
+from slipstream.layers.augmentation.rectangles import rectangles
 
 
 def even_beta(alpha: Any, numbers: list[Any]) -> Any:
@@ -104,10 +105,6 @@ def by_size(numbers: Any) -> Any:
 _FEW = 256  # numbers
 
 
-def _partners(images: Any, order: Any) -> Any:
-    return images.at[order].get(mode="promise_in_bounds", wrap_negative_indices=False)
-
-
 class _Mixing(Augmentation):
     """A layer that mixes each example with another one of the batch."""
 
@@ -178,8 +175,7 @@ class MixUp(_Mixing):
 
     def _images(self, images: Any, draw: Any) -> Any:
         weight, order = draw
-        weight = per_pixel(weight).astype(images.dtype)
-        return weight * images + (1 - weight) * _partners(images, order)
+        return blend(images, weight.astype(images.dtype), order)
 
     def _masks(self, masks: Any, draw: Any) -> Any:
         return self._images(masks.astype(jnp.float32), draw).astype(self.compute_dtype)
@@ -242,7 +238,7 @@ class CutMix(_Mixing):
 
     def _images(self, images: Any, draw: Any) -> Any:
         _, order, area = draw
-        return put(area, _partners(images, order), images)
+        return paste(images, order, area)
 
     def _masks(self, masks: Any, draw: Any) -> Any:
         return self._images(masks, draw)

@@ -8,13 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
+from slipstream.kernels.pointwise import per_pixel
 from slipstream.kernels.sampling import INTERPOLATIONS
-from slipstream.layers.augmentation.arguments import (
-    limits,
-    one_of,
-    per_pixel,
-    value_limits,
-)
+from slipstream.layers.augmentation.arguments import limits, one_of, value_limits
 from slipstream.layers.augmentation.base import Augmentation
 from slipstream.layers.augmentation.color import RandomColorDegeneration
 from slipstream.layers.augmentation.filters import RandomSharpness

@@ -38,9 +38,15 @@ class Warp(Augmentation):
         self.fill_value = fill_value
 
     def _read(self, images: Any, numbers: Any, interpolation: str) -> Any:
-        places = {"upright": self._upright, "projective": self._projective}
-        filled = (self.fill_mode, self.fill_value)
-        return warp(images, numbers, interpolation, *filled, **places)
+        return warp(
+            images,
+            numbers,
+            interpolation,
+            self.fill_mode,
+            self.fill_value,
+            upright=self._upright,
+            projective=self._projective,
+        )
 
     def _images(self, images: Any, draw: Any) -> Any:
         return self._read(images, draw, self.interpolation)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
-from slipstream.layers.augmentation.arguments import once
-
 _MOST = 64  # columns combined in one operation
+
+
+def once(values: Any) -> Any:
+    """Finite floats as they are, computed once wherever they are used.
+
+    XLA's CPU compiler repeats cheap operations for each pixel that their result is broadcast to; a
+    remainder counts as dear, and is taken once. That of a division by infinity is the number.
+    """
+    return jax.lax.rem(values, jnp.full_like(values, jnp.inf))
 
 
 def of_channels(combine: Any, images: Any) -> Any:
