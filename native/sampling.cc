@@ -104,7 +104,7 @@ struct Taps {
 };
 
 // One pixel of the result, `V` by `V`. Fours may read and write up to 3 numbers more than the
-// pixel's, so the next one has to be written afterwards.
+// pixel's. With 2 channels and more these are the next one's, which is to be written afterwards.
 template <class V, int TAPS, class Channels>
 SLIPSTREAM_INLINE void sum_up(const Taps<TAPS>& taps, int64_t p, Channels channels, float fill,
                               const float* picture, float* to) {
@@ -185,9 +185,10 @@ void apply(Threads& threads, const Job& job, const Source& source, Channels chan
   parallel_ranges(threads, job.batch * job.height, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t b = i / job.height;
-      // Behind the last picture there is nothing to read.
-      const auto read = b + 1 < job.batch ? read_line<Four, TAPS, Source, Channels>
-                                          : read_line<float, TAPS, Source, Channels>;
+      // Behind the last picture there is nothing to read, and lines end with one pixel by itself.
+      const bool fours = b + 1 < job.batch && channels > 1;
+      const auto read = fours ? read_line<Four, TAPS, Source, Channels>
+                              : read_line<float, TAPS, Source, Channels>;
       read(job, source, b, i % job.height, channels, x + b * job.picture,
            to + i * job.width * channels);
     }

@@ -27,7 +27,7 @@ def transforms(shape, seed=1):
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
-@pytest.mark.parametrize(("shape", "fill_mode"), zip(SHAPES, FILL_MODES + FILL_MODES[:2]))
+@pytest.mark.parametrize(("shape", "fill_mode"), list(zip(SHAPES, FILL_MODES + FILL_MODES[:2])))
 def test_value_and_gradient(shape, interpolation, fill_mode):
     batch, height, width, _ = shape
     rows = uniform(-2 * height, 3 * height, (batch, 4, 33))
@@ -82,6 +82,17 @@ def test_places_that_are_no_numbers_or_far_away(interpolation, fill_mode):
         theirs = found()
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     assert np.isnan(ours[1]).any()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_many_lines_at_once_leave_each_other_alone(channels):
+    x = normal(16, 64, 63, channels)
+    numbers = transforms(x.shape)
+    function = jax.jit(lambda x: warp(x, numbers, "bilinear", "wrap"))
+    with native.kernels("reference"):
+        wanted = jax.jit(lambda x: warp(x, numbers, "bilinear", "wrap"))(x)
+    for _ in range(20):
+        np.testing.assert_allclose(function(x), wanted, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
