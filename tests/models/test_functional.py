@@ -138,11 +138,12 @@ def test_a_part_of_a_model_is_a_model():
     part = slipstream.Model(whole.inputs, whole.get_layer("other").output)
     values = data_for(whole)
     expected = np.asarray(whole.get_layer("other")(values[1]))
-    np.testing.assert_allclose(part.predict(values, verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(part.predict(values, verbose=0), expected, rtol=1e-6, atol=1e-6)
     stack = slipstream.Sequential([layers.Input((3,)), layers.Dense(4), layers.Dense(2)])
     features = slipstream.Model(stack.inputs, stack.layers[0].output)
     x = np.ones((2, 3), "f")
-    np.testing.assert_allclose(features.predict(x, verbose=0), stack.layers[0](x), rtol=1e-6)
+    wanted = stack.layers[0](x)
+    np.testing.assert_allclose(features.predict(x, verbose=0), wanted, rtol=1e-6, atol=1e-6)
 
 
 def test_data_by_name_and_by_order_train_alike():

@@ -11,15 +11,10 @@ from slipstream import activations
 from slipstream.core import masks
 from slipstream.core.layer import Layer
 from slipstream.core.scope import current_scope
-from slipstream.kernels.dense_chain import MOST, dense_chain, worth
+from slipstream.kernels.dense_chain import ACTIVATIONS, LAST, MOST, dense_chain, worth
 from slipstream.layers.dense import Dense
 
-_NAMES = {
-    activations.linear: "linear",
-    activations.relu: "relu",
-    activations.tanh: "tanh",
-    activations.sigmoid: "sigmoid",
-}
+_NAMED = [(getattr(activations, name), name) for name in LAST]
 
 
 def call_all(layers: Sequence[Layer], x: Any) -> Any:
@@ -37,10 +32,8 @@ def plan_of(layers: Sequence[Any]) -> tuple[list[int], list[str]] | None:
     """Sizes and activations of dense layers, as a `Network` takes them; None if it cannot."""
     if not layers or not all(map(_is_plain, layers)):
         return None
-    names = [_NAMES.get(layer.activation, "") for layer in layers]
-    if layers[-1].activation is activations.softmax:
-        names[-1] = "softmax"
-    if "" in names:
+    names = [*map(_activation, layers)]
+    if not all(map(_passes, layers[:-1])) or not names[-1]:
         return None
     return [layers[0]._kernel.shape[0], *(layer.units for layer in layers)], names
 
@@ -78,8 +71,13 @@ def _is_plain(layer: Any) -> bool:
     )
 
 
+def _activation(layer: Any) -> str:
+    return next((name for function, name in _NAMED if function is layer.activation), "")
+
+
 def _passes(layer: Any) -> bool:
-    return layer.activation in _NAMES
+    """Whether a chain goes on after a layer."""
+    return _activation(layer) in ACTIVATIONS
 
 
 def _takes(chain: Sequence[Any], x: Any) -> bool:
@@ -100,7 +98,7 @@ def _call_chain(layers: Sequence[Any], x: Any) -> Any:
     y = dense_chain(
         x,
         [(each._kernel.value, None if each.bias is None else each.bias.value) for each in layers],
-        [*(_NAMES[each.activation] for each in layers[:-1]), ends],
+        [*map(_activation, layers[:-1]), ends],
     )
     # Losses find what went into a sigmoid or softmax where the layer's own function leaves it.
     return y if ends == "relu" else last.activation(y)

@@ -35,7 +35,7 @@ class Graph:
 
     Attributes:
         nodes: steps in order, the inputs' first.
-        rows: the same steps; layers that feed nothing but the next one are together.
+        lines: the same steps; layers that feed nothing but the next one are together.
         operations: layers and operations, each once, those furthest from the outputs first (as
             Keras orders them, which decides the order of weights).
 
@@ -52,7 +52,7 @@ class Graph:
         if len({id(symbol) for symbol in self.sources}) != len(self.sources):
             raise ValueError("A functional model's inputs must all be different symbolic tensors.")
         self.nodes, self.operations = self._sort()
-        self.rows = self._in_rows()
+        self.lines = self._in_lines()
         self._check_names()
 
     def _sort(self) -> tuple[list[Node], list[Any]]:
@@ -116,24 +116,24 @@ class Graph:
         ordered = sorted(finished, key=lambda node: 0 if id(node) in first else 1)
         return ordered, operations
 
-    def _in_rows(self) -> list[list[Node]]:
+    def _in_lines(self) -> list[list[Node]]:
         uses = Counter(
             id(symbol) for node in self.nodes for symbol in symbols_in((node.args, node.kwargs))
         )
         uses.update(id(symbol) for symbol in (*self.results, *self.sources))
-        rows: list[list[Node]] = []
-        by_end: dict[int, list[Node]] = {}  # a symbol that the next of a row may take
+        lines: list[list[Node]] = []
+        by_end: dict[int, list[Node]] = {}  # a symbol that the next of a line may take
         for node in self.nodes:
             given = node.args[0] if len(node.args) == 1 and not node.kwargs else None
             is_layer = isinstance(node.operation, Layer) and is_symbolic(given)
-            row = by_end.get(id(given)) if is_layer and uses[id(given)] == 1 else None
-            if row is None:
-                row = []
-                rows.append(row)
-            row.append(node)
+            line = by_end.get(id(given)) if is_layer and uses[id(given)] == 1 else None
+            if line is None:
+                line = []
+                lines.append(line)
+            line.append(node)
             if is_layer and is_symbolic(node.outputs):
-                by_end[id(node.outputs)] = row
-        return rows
+                by_end[id(node.outputs)] = line
+        return lines
 
     def _check_names(self) -> None:
         names: dict[str, Any] = {}
@@ -153,28 +153,28 @@ class Graph:
         self,
         values: list[Any],
         call: Callable[..., Any],
-        call_row: Callable[..., Any] | None = None,
+        call_line: Callable[..., Any] | None = None,
     ) -> Any:
         """Outputs for values of `sources`.
 
         Args:
             values: one for each of `sources`.
             call: runs a step, ``(operation, args, kwargs)``.
-            call_row: runs layers that only feed each other, ``(layers, value)``; None for `call`.
+            call_line: runs layers that only feed each other, ``(layers, value)``; None for `call`.
         """
         found = {id(symbol): value for symbol, value in zip(self.sources, values)}
 
         def fill(tree: Any) -> Any:
             return jax.tree.map(lambda leaf: found[id(leaf)] if is_symbolic(leaf) else leaf, tree)
 
-        steps = self.rows if call_row is not None else [[node] for node in self.nodes]
+        steps = self.lines if call_line is not None else [[node] for node in self.nodes]
         for nodes in steps:
             first, last = nodes[0], nodes[-1]
             symbols = symbols_in(last.outputs)
             if all(id(symbol) in found for symbol in symbols):
                 continue
-            if call_row is not None and first is not last:
-                outputs = call_row([node.operation for node in nodes], fill(first.args[0]))
+            if call_line is not None and first is not last:
+                outputs = call_line([node.operation for node in nodes], fill(first.args[0]))
             else:
                 outputs = call(first.operation, fill(first.args), fill(first.kwargs))
             for symbol, value in zip(symbols, jax.tree.leaves(outputs), strict=True):

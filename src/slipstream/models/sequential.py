@@ -102,7 +102,7 @@ class Sequential(Model):
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
     @property
-    def row(self) -> list[Layer] | None:
+    def line(self) -> list[Layer] | None:
         """The layers, if each feeds the next one and that is all; None of other models."""
         return None if self._hosts or type(self).call is not Sequential.call else self.layers
 

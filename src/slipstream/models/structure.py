@@ -69,15 +69,15 @@ class Structured(Layer):
         return self._layers
 
     @property
-    def row(self) -> list[Layer] | None:
+    def line(self) -> list[Layer] | None:
         """The layers, if each feeds the next one and that is all; None of other models."""
         if self._graph is None or type(self).call is not Structured.call:
             return None
-        rows = self._graph.rows
-        if [len(rows), len(self._graph.sources), len(self._graph.results)] != [2, 1, 1]:
+        lines = self._graph.lines
+        if [len(lines), len(self._graph.sources), len(self._graph.results)] != [2, 1, 1]:
             return None
-        steps = [node.operation for node in rows[1]]
-        whole = rows[1][-1].outputs is self._graph.results[0]
+        steps = [node.operation for node in lines[1]]
+        whole = lines[1][-1].outputs is self._graph.results[0]
         return steps if whole and all(isinstance(step, Layer) for step in steps) else None
 
     @property

@@ -42,7 +42,7 @@ class Direct:
     def of(cls, model: Any, live: LiveState) -> Direct | None:
         """None for models that cannot do without a program."""
         # What disturbs in training passes everything on here.
-        layers = [layer for layer in model.row or () if type(layer).call is not Noise.call]
+        layers = [layer for layer in model.line or () if type(layer).call is not Noise.call]
         variables = [variable for layer in layers for variable in layer.variables]
         plan = plan_of(layers)
         if (
