@@ -267,30 +267,20 @@ ffi::Error backward(Threads threads, Numbers sizes, Numbers activations, Numbers
   return ffi::Error::Success();
 }
 
-SLIPSTREAM_HANDLER(dense_chain, forward,
-                   ffi::Ffi::Bind()
-                       .Ctx<Threads>()
-                       .Attr<Numbers>("sizes")
-                       .Attr<Numbers>("activations")
-                       .Attr<Numbers>("biased")
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Ret<Array>()
-                       .Ret<Array>());
+auto of_chain() {
+  return ffi::Ffi::Bind()
+      .Ctx<Threads>()
+      .Attr<Numbers>("sizes")
+      .Attr<Numbers>("activations")
+      .Attr<Numbers>("biased")
+      .Arg<Array>()
+      .Arg<Array>();
+}
 
-SLIPSTREAM_HANDLER(dense_chain_gradient, backward,
-                   ffi::Ffi::Bind()
-                       .Ctx<Threads>()
-                       .Attr<Numbers>("sizes")
-                       .Attr<Numbers>("activations")
-                       .Attr<Numbers>("biased")
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Arg<Array>()
-                       .Ret<Array>()
-                       .Ret<Array>());
+SLIPSTREAM_HANDLER(dense_chain, forward, of_chain().Ret<Array>().Ret<Array>());
+SLIPSTREAM_HANDLER(
+    dense_chain_gradient, backward,
+    of_chain().Arg<Array>().Arg<Array>().Arg<Array>().Ret<Array>().Ret<Array>());
 
 }  // namespace
 
