@@ -31,7 +31,8 @@ def built(last="sigmoid", width=9):
     return Sequential(
         [
             layers.Input((6,)),
-            layers.Dense(width, "relu"),
+            layers.Dense(width),
+            layers.Activation("relu"),
             layers.Dropout(0.5),
             layers.Dense(4, "tanh", use_bias=False),
             layers.Dense(3, last),

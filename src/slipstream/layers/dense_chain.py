@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -12,47 +12,94 @@ from slipstream.core import masks
 from slipstream.core.layer import Layer
 from slipstream.core.scope import current_scope
 from slipstream.kernels.dense_chain import ACTIVATIONS, LAST, MOST, dense_chain, worth
+from slipstream.layers.activation import Activation
 from slipstream.layers.dense import Dense
 
 _NAMED = [(getattr(activations, name), name) for name in LAST]
 
 
+class _Step(NamedTuple):
+    """A layer, and the activation that follows it in a layer of its own.
+
+    Attributes:
+        layers: the one or the two.
+        activation: what a dense layer's sums go through at last; None of other layers.
+    """
+
+    layers: list[Any]
+    activation: Any
+
+    @property
+    def dense(self) -> Any:
+        """The first layer, where it is dense."""
+        return self.layers[0]
+
+    @property
+    def name(self) -> str:
+        """The activation's name in a chain, empty if it has none."""
+        return next((name for function, name in _NAMED if function is self.activation), "")
+
+
 def call_all(layers: Sequence[Layer], x: Any) -> Any:
     """Feed `x` through layers, one after another."""
-    for chain in _chains(layers):
+    for chain in _chains(_steps(layers)):
         if len(chain) > 1 and _takes(chain, x):
             x = _call_chain(chain, x)
         else:
-            for layer in chain:
+            for layer in (layer for step in chain for layer in step.layers):
                 x = layer(x)
     return x
 
 
-def plan_of(layers: Sequence[Any]) -> tuple[list[int], list[str]] | None:
-    """Sizes and activations of dense layers, as a `Network` takes them; None if it cannot."""
-    if not layers or not all(map(_is_plain, layers)):
-        return None
-    names = [*map(_activation, layers)]
-    if not all(map(_passes, layers[:-1])) or not names[-1]:
-        return None
-    return [layers[0]._kernel.shape[0], *(layer.units for layer in layers)], names
+class Plan(NamedTuple):
+    """Dense layers, as a `Network` takes them.
+
+    Attributes:
+        sizes: numbers of a row, of the input and after each layer.
+        activations: each layer's.
+        biased: whether each layer has a bias.
+    """
+
+    sizes: list[int]
+    activations: list[str]
+    biased: list[bool]
 
 
-def _chains(layers: Sequence[Layer]) -> Iterator[list[Any]]:
-    """The layers in order: small dense ones together, others by themselves."""
-    chain: list[Any] = []
-    size = 0
+def plan_of(layers: Sequence[Any]) -> Plan | None:
+    """The plan of layers that are dense, or activations behind such; None of others."""
+    steps = _steps(layers)
+    names = [step.name for step in steps]
+    if not steps or not names[-1] or not all(name in ACTIVATIONS for name in names[:-1]):
+        return None
+    dense = [step.dense for step in steps]
+    sizes = [dense[0]._kernel.shape[0], *(layer.units for layer in dense)]
+    return Plan(sizes, names, [layer.bias is not None for layer in dense])
+
+
+def _steps(layers: Sequence[Any]) -> list[_Step]:
+    steps: list[_Step] = []
     for layer in layers:
-        fits = _is_plain(layer)
-        weights = layer.count_params() if fits else 0
-        if chain and (not fits or size + weights > MOST or not _passes(chain[-1])):
+        last = steps[-1] if steps else None
+        follows = type(layer) is Activation and _is_bare(layer)
+        if last and follows and last.activation is activations.linear and len(last.layers) == 1:
+            steps[-1] = _Step([*last.layers, layer], layer.activation)
+        else:
+            steps.append(_Step([layer], layer.activation if _is_plain(layer) else None))
+    return steps
+
+
+def _chains(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
+    """The steps in order: small dense layers together, others by themselves."""
+    chain: list[_Step] = []
+    size = 0
+    for step in steps:
+        fits = step.activation is not None
+        weights = step.dense.count_params() if fits else 0
+        if chain and not (fits and size + weights <= MOST and chain[-1].name in ACTIVATIONS):
             yield chain
             chain, size = [], 0
-        chain.append(layer)
+        chain.append(step)
         size += weights
-        if not fits:
-            yield chain
-            chain, size = [], 0
     if chain:
         yield chain
 
@@ -62,43 +109,45 @@ def _is_plain(layer: Any) -> bool:
     return (
         type(layer) is Dense
         and layer.built
-        and "call" not in vars(layer)
         and not layer.lora_enabled
-        and layer.activity_regularizer is None
-        and layer._remat is None
-        and layer.compute_dtype == "float32"
+        and _is_bare(layer)
         and all(variable.dtype == "float32" for variable in layer.variables)
     )
 
 
-def _activation(layer: Any) -> str:
-    return next((name for function, name in _NAMED if function is layer.activation), "")
+def _is_bare(layer: Any) -> bool:
+    """Whether nothing happens beside a layer's own `call`, in single precision."""
+    return (
+        "call" not in vars(layer)
+        and layer.activity_regularizer is None
+        and layer._remat is None
+        and layer.compute_dtype == "float32"
+    )
 
 
-def _passes(layer: Any) -> bool:
-    """Whether a chain goes on after a layer."""
-    return _activation(layer) in ACTIVATIONS
-
-
-def _takes(chain: Sequence[Any], x: Any) -> bool:
+def _takes(chain: Sequence[_Step], x: Any) -> bool:
     scope = current_scope()
     return (
         isinstance(x, jax.Array)
-        and x.shape[1:] == (chain[0]._kernel.shape[0],)
+        and x.shape[1:] == (chain[0].dense._kernel.shape[0],)
         and x.dtype == "float32"
         and masks.of(x) is None
         and (scope is None or scope.autocast in (None, "float32"))
-        and worth(x.shape[0], sum(layer.count_params() for layer in chain))
+        and worth(x.shape[0], sum(step.dense.count_params() for step in chain))
     )
 
 
-def _call_chain(layers: Sequence[Any], x: Any) -> Any:
-    last = layers[-1]
-    ends = "relu" if last.activation is activations.relu else "linear"
+def _call_chain(chain: Sequence[_Step], x: Any) -> Any:
+    last = chain[-1].activation
+    ends = "relu" if last is activations.relu else "linear"
+    biases = (step.dense.bias for step in chain)
     y = dense_chain(
         x,
-        [(each._kernel.value, None if each.bias is None else each.bias.value) for each in layers],
-        [*map(_activation, layers[:-1]), ends],
+        [
+            (step.dense._kernel.value, None if bias is None else bias.value)
+            for step, bias in zip(chain, biases)
+        ],
+        [*(step.name for step in chain[:-1]), ends],
     )
     # Losses find what went into a sigmoid or softmax where the layer's own function leaves it.
-    return y if ends == "relu" else last.activation(y)
+    return y if ends == "relu" else last(y)

@@ -12,7 +12,7 @@ import numpy as np
 
 from slipstream.kernels import native
 from slipstream.kernels.dense_chain import Network
-from slipstream.layers.dense_chain import plan_of
+from slipstream.layers.dense_chain import Plan, plan_of
 from slipstream.layers.regularization import Noise
 from slipstream.training.state import LiveState
 
@@ -25,15 +25,12 @@ class Direct:
     """Outputs from the present values of the variables, for models that are dense layers alone.
 
     Args:
-        plan: sizes and activations.
-        biased: whether each layer has a bias.
+        plan: the layers.
         live: the values.
     """
 
-    def __init__(
-        self, plan: tuple[list[int], list[str]], biased: list[bool], live: LiveState
-    ) -> None:
-        self._plan, self._biased, self._live = plan, biased, live
+    def __init__(self, plan: Plan, live: LiveState) -> None:
+        self._plan, self._live = plan, live
         self._least = 1 if live.packing.ends[-1] < _LARGE else _FEW
         self._weights: Any = None
         self._network: Network | None = None
@@ -54,7 +51,7 @@ class Direct:
             or not native.functions()
         ):
             return None
-        return cls(plan, [layer.bias is not None for layer in layers], live)
+        return cls(plan, live)
 
     def __call__(self, x: np.ndarray) -> np.ndarray | None:
         """Outputs for float32 rows that fit the model; None if a program should find them."""
@@ -73,5 +70,6 @@ class Direct:
         if packing.active:
             places = [places[0] + 4 * start for start in (0, *packing.ends[:-1])]
         rest = iter(places)
-        pairs = [(next(rest), next(rest) if biased else 0) for biased in self._biased]
-        return Network(*self._plan, [place for pair in pairs for place in pair])
+        sizes, activations, biased = self._plan
+        pairs = [(next(rest), next(rest) if has_bias else 0) for has_bias in biased]
+        return Network(sizes, activations, [place for pair in pairs for place in pair])
