@@ -64,15 +64,16 @@ def test_it_repeats_bit_for_bit():
         (optimizers.SGD(), False),
     ],
 )
-def test_who_gets_it(rule, taken):
-    weight = jnp.ones((4, 300))
+@pytest.mark.parametrize(("rows", "worth"), [(4, True), (400, False), (1024, True)])
+def test_who_gets_it(rule, taken, rows, worth):
+    weight = jnp.ones((rows, 300))
     slots = [{name: jnp.zeros_like(weight) for name in rule.slots}]
 
     def step(weight, slots):
         return rule.update_all([weight], [weight], slots, {}, jnp.int32(1), jnp.float32(0.1))
 
     found = "slipstream_adam" in jax.jit(step).lower(weight, slots).as_text()
-    assert found == taken
+    assert found == (taken and worth)
 
 
 @pytest.mark.parametrize("which", others())

@@ -9,6 +9,10 @@ import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
 
+# Numbers of a weight. Of fewer, XLA takes long to begin; more do not lie in the caches. Between
+# them its loops are quicker.
+_SMALL, _LARGE = 2**16, 2**18
+
 
 def moments(grad: Any, momentum: Any, velocity: Any, share_1: Any, share_2: Any) -> tuple[Any, Any]:
     """The new moving averages of the gradient and its square, with the shares of this step."""
@@ -57,7 +61,8 @@ def _compiled(*arrays: Any, **how: float) -> Any:
 
 
 def _supports(param: Any, *arrays: Any, **how: float) -> bool:
-    return {str(array.dtype) for array in (param, *arrays)} == {"float32"} and param.size > 0
+    single = {str(array.dtype) for array in (param, *arrays)} == {"float32"}
+    return single and (0 < param.size <= _SMALL or param.size >= _LARGE)
 
 
 _adam = forms.operation("adam", _reference, _compiled, _supports, multiple=True)
