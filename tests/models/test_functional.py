@@ -73,7 +73,7 @@ def data_for(model, rows=5, seed=0):
 
 
 def make_positive(model):
-    """Weights whose products with positive numbers do not cancel out: sums are exact to rounding."""
+    """Weights whose products with positive numbers do not cancel out, so that sums are exact."""
     model.set_weights([np.abs(weight) for weight in model.get_weights()])
 
 
