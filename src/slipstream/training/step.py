@@ -11,6 +11,7 @@ import numpy as np
 
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
+from slipstream.kernels.barrier import all_computed
 from slipstream.training import custom
 from slipstream.training.draws import Draws, after, key_of
 from slipstream.training.objective import Objective
@@ -110,8 +111,10 @@ def make_train_step(model: Any, objective: Objective, live: LiveState) -> Callab
         values = packing.unpack(state.trainable)
         gradients, beside = optimizer.differentiate(loss_of, values)
         loss, parts, outputs, non_trainable, metrics = beside
+        # Packed ones are one array anyway.
+        gradients = packing.pack(gradients) if packing.active else all_computed(gradients)
         new, optimizer_state = optimizer.transition(
-            state.trainable, packing.pack(gradients), state.optimizer, decays
+            state.trainable, gradients, state.optimizer, decays
         )
         if not packing.active:
             new = [
