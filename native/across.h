@@ -10,18 +10,20 @@
 
 namespace slipstream {
 
-// A function of its own, so that the compiler keeps all sums and columns in registers.
-template <class V, int VECTORS, int ROWS>
+// A function of its own, so that the compiler keeps all sums and columns in registers. PACKED are
+// tiles of `a` and panels of `b` whose rows follow each other without a gap.
+template <class V, int VECTORS, int ROWS, bool PACKED>
 __attribute__((noinline)) void across_sums(const float* a, int64_t step, const float* b,
                                            int64_t b_step, int64_t depth,
                                            V (&results)[ROWS][VECTORS]) {
   V sums[ROWS][VECTORS];
   for (int r = 0; r < ROWS; ++r)
     for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
+  if (PACKED) step = ROWS, b_step = VECTORS * kSize<V>;
   for (int64_t k = 0; k < depth; ++k, a += step, b += b_step) {
     V column[VECTORS];
     for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * kSize<V>);
-    __builtin_prefetch(a + 16 * step);
+    if (!PACKED) __builtin_prefetch(a + 16 * step);
     for (int r = 0; r < ROWS; ++r)
       for (int v = 0; v < VECTORS; ++v) sums[r][v] += a[r] * column[v];
   }
@@ -29,13 +31,13 @@ __attribute__((noinline)) void across_sums(const float* a, int64_t step, const f
     for (int v = 0; v < VECTORS; ++v) results[r][v] = sums[r][v];
 }
 
-template <class V, int VECTORS, int ROWS>
+template <class V, int VECTORS, int ROWS, bool PACKED = false>
 SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t b_step,
                                    int64_t depth, float* to, int64_t to_step, int64_t count,
                                    bool fresh) {
   constexpr int lanes = kSize<V>;
   V sums[ROWS][VECTORS];
-  across_sums<V, VECTORS, ROWS>(a, step, b, b_step, depth, sums);
+  across_sums<V, VECTORS, ROWS, PACKED>(a, step, b, b_step, depth, sums);
   // What was there is loaded before anything is stored: a part of a vector that is loaded right
   // behind a stored one waits for it, though they share no number.
   const bool whole = count == VECTORS * lanes;
@@ -104,10 +106,14 @@ SLIPSTREAM_INLINE void pack_row(const T* row, const Panel& panel, float* to) {
 template <class T>
 void pack_panels(const T* from, int64_t step, int64_t depth, const Panel* begin, const Panel* end,
                  float* to) {
+  constexpr int64_t ahead = 8, line = 64 / sizeof(T);  // rows, and numbers of a cache line
   for (int64_t k = 0; k < depth; ++k, from += step)
-    for (const Panel* panel = begin; panel != end; ++panel)
+    for (const Panel* panel = begin; panel != end; ++panel) {
+      for (int64_t j = 0; j < panel->width; j += line)
+        __builtin_prefetch(from + ahead * step + panel->first + j);
       pack_row(from + panel->first, *panel,
                to + (panel->packed - begin->packed) * depth + k * panel->width);
+    }
 }
 
 }  // namespace slipstream

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "across.h"
+#include "gemm.h"
 #include "handler.h"
 
 namespace slipstream {
@@ -11,7 +11,9 @@ namespace {
 
 constexpr int64_t kDepth = 256;     // rows of dy that are packed at once
 constexpr int64_t kTogether = 8;    // panels of dy that are packed at once
-constexpr int64_t kLeast = 1 << 18; // multiplications that are worth a thread
+constexpr int64_t kLeast = 1 << 18;  // multiplications that are worth a thread
+constexpr int64_t kLarge = 1 << 27;  // multiplications, and numbers of a row of dy, from which
+constexpr int64_t kWide = 256;       // blocks of x are packed as well
 
 // What is computed apart: some columns of dy with some columns of x, over some of the rows.
 struct Split {
@@ -41,17 +43,12 @@ void fetch(const T* from, int64_t count) {
   for (int64_t i = 0; i < count; i += line) __builtin_prefetch(from + i, 0, 2);
 }
 
+// The sums of each part of the rows, one part after the other.
 template <class T>
-void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t inputs,
-                     int64_t outputs, T* dw) {
-  const std::vector<Panel> panels = panels_of(outputs);
+void sum_parts(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t inputs,
+               int64_t outputs, const std::vector<Panel>& panels, const Split& split, float* sums) {
   const int64_t panel_count = static_cast<int64_t>(panels.size());
-  const Split split(rows, inputs, panel_count, thread_count(threads));
   constexpr bool exact = std::is_same_v<T, float>;
-  static thread_local Scratch summing;
-  const int64_t size = inputs * outputs;
-  float* sums = nullptr;
-  if (split.parts > 1 || !exact) sums = summing.get(split.parts * size);
   parallel_for(threads, split.count(), [&](int64_t task) {
     static thread_local Scratch packing, widening;
     const int64_t part = task % split.parts, place = task / split.parts;
@@ -60,11 +57,7 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
     const int64_t first = place / split.panel_groups * split.group_rows;
     const int64_t many = std::min(split.group_rows, inputs - first);
     const int64_t begin = part * rows / split.parts, end = (part + 1) * rows / split.parts;
-    float* to;
-    if constexpr (exact)
-      to = sums ? sums + part * size : dw;
-    else
-      to = sums + part * size;
+    float* const to = sums + part * inputs * outputs;
     for (int64_t n = begin; n < end; n += kDepth) {
       const int64_t depth = std::min(kDepth, end - n);
       const int64_t base = panels[first_panel].packed;
@@ -100,7 +93,25 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
         }
     }
   });
-  if (sums == nullptr) return;
+}
+
+template <class T>
+void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t inputs,
+                     int64_t outputs, T* dw) {
+  static thread_local Scratch summing;
+  const std::vector<Panel> panels = panels_of(outputs);
+  const Split split(rows, inputs, static_cast<int64_t>(panels.size()), thread_count(threads));
+  const int64_t size = inputs * outputs;
+  float* sums = nullptr;
+  if constexpr (std::is_same_v<T, float>)
+    if (split.parts == 1) sums = dw;
+  const bool done = sums != nullptr;
+  if (!done) sums = summing.get(split.parts * size);
+  if (split.parts == 1 && outputs >= kWide && rows * size >= kLarge)
+    gemm(threads, x, inputs, dy, outputs, rows, sums);
+  else
+    sum_parts(threads, x, dy, rows, inputs, outputs, panels, split, sums);
+  if (done) return;
   parallel_ranges(threads, size, 16384, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       float total = sums[i];

@@ -69,6 +69,21 @@ def test_many_rows_are_exact_to_float32():
     np.testing.assert_allclose(jax.jit(dense.weight_gradient)(x, dy), wanted, atol=2e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(1030, 401, 333), (257, 1021, 520)], ids=str)
+def test_large_gradients_are_sums_of_blocks(shape, dtype):
+    """So large that blocks of both sides are packed; sides that no block or panel divides."""
+    rows, inputs, outputs = shape
+    assert rows * inputs * outputs >= 2**27  # kLarge in native/dense.cc
+    x, dy = normal(rows, inputs, dtype=dtype), normal(rows, outputs, seed=1, dtype=dtype)
+    wanted = np.asarray(x, "d").T @ np.asarray(dy, "d")
+    with native.kernels("native"):
+        found = [np.asarray(jax.jit(dense.weight_gradient)(x, dy), "d") for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+    near = {"atol": 5e-4} if dtype == "float32" else {"atol": 0.02, "rtol": 2**-8}
+    np.testing.assert_allclose(found[0], wanted, **near)
+
+
 def test_axes_before_the_last_are_rows():
     x, matrix = normal(2, 3, 4, 5), normal(5, 6, seed=1)
     agree(dense.product, x, matrix)
