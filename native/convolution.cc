@@ -17,58 +17,90 @@
 namespace slipstream {
 namespace {
 
-// Targets of a product: each window times one matrix a group, finished. at(tap, k, j) is the number of the
-// matrix for the k-th channel of the source and the j-th of the target, in the group.
+// Results that see the same taps: all of them or, for a gradient, those of a phase of the stride.
+struct Part {
+  Axes axes;
+  Blocks blocks;
+  Frame frame;
+  Places places;
+  int64_t taps, packed;  // how many, and where its packed matrices begin
+
+  Part(const Axes& of, int64_t batch, int64_t source_channels, int64_t target_channels,
+       int64_t threads, bool floats, int64_t packed)
+      : axes(of),
+        blocks(batch, axes, source_channels, threads),
+        frame(axes, blocks, source_channels, floats),
+        places(axes, blocks, frame, source_channels, target_channels),
+        taps(axes[0].taps.size() * axes[1].taps.size() * axes[2].taps.size()),
+        packed(packed) {}
+
+  // Places in the window of a tap.
+  Sizes index(int64_t tap) const {
+    const int64_t line = axes[2].taps.size(), plane = axes[1].taps.size() * line;
+    return {axes[0].taps[tap / plane].index, axes[1].taps[tap % plane / line].index,
+            axes[2].taps[tap % line].index};
+  }
+};
+
+// Targets of products: each window times one matrix a group, finished. at(tap, group, k, j) is the
+// number of the matrix for the k-th channel of the source and the j-th of the target, in the group.
 template <class T, class At>
-void correlate(Threads& threads, const T* source, int64_t batch, const Axes& axes,
+void correlate(Threads& threads, const T* source, int64_t batch, const std::vector<Axes>& all,
                int64_t source_channels, int64_t target_channels, int64_t groups,
                const Finish& finish, T* target, const At& at) {
-  const int64_t depth_channels = source_channels / groups;
-  const int64_t taps = axes[0].taps.size() * axes[1].taps.size() * axes[2].taps.size();
-  const int64_t depth = taps * depth_channels;
-  const std::vector<Panel> panels = panels_of(target_channels / groups);
-  const int64_t matrix = packed_columns(panels) * depth;
+  const int64_t depth = source_channels / groups, filters = target_channels / groups;
+  const std::vector<Panel> panels = panels_of(filters);
+  const int64_t matrix = packed_columns(panels) * depth;  // of a tap
+  std::vector<Part> parts;
+  int64_t taps = 0, tasks = 0;
+  for (const Axes& axes : all) {
+    parts.emplace_back(axes, batch, source_channels, target_channels, thread_count(threads),
+                       std::is_same_v<T, float>, groups * taps * matrix);
+    taps += parts.back().taps;
+    tasks = std::max(tasks, parts.back().blocks.count());
+  }
 
   static thread_local Scratch packing;
-  float* const packed = packing.get(groups * matrix);
-  const int64_t grain = std::max<int64_t>(1, 32768 / (matrix / std::max<int64_t>(taps, 1) + 1));
-  parallel_ranges(threads, groups * taps, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i / taps, tap = i % taps;
-      const int64_t across = axes[1].taps.size() * axes[2].taps.size();
-      const Sizes index{axes[0].taps[tap / across].index,
-                        axes[1].taps[tap % across / axes[2].taps.size()].index,
-                        axes[2].taps[tap % axes[2].taps.size()].index};
-      const int64_t from = tap * depth_channels;
-      pack(panels, depth, from, from + depth_channels, packed + group * matrix,
-           [&](int64_t k, int64_t j) { return at(index, group, k - from, j); });
-    }
-  });
+  float* const packed = packing.get(groups * taps * matrix);
+  for (const Part& part : parts)
+    parallel_ranges(threads, groups * part.taps, std::max<int64_t>(1, 32768 / (matrix + 1)),
+                    [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t group = i / part.taps, tap = i % part.taps, from = tap * depth;
+        const Sizes index = part.index(tap);
+        pack(panels, part.taps * depth, from, from + depth,
+             packed + part.packed + group * part.taps * matrix,
+             [&](int64_t k, int64_t j) { return at(index, group, k - from, j); });
+      }
+    });
 
-  const Blocks blocks(batch, axes, source_channels, thread_count(threads));
-  const Frame frame(axes, blocks, source_channels, std::is_same_v<T, float>);
-  const Places places(axes, blocks, frame, source_channels, target_channels);
-  const int64_t filters = target_channels / groups;
-  parallel_for(threads, blocks.count(), [&](int64_t index) {
+  const auto compute = [&](const Part& part, int64_t index) {
     static thread_local Scratch scratch;
-    const Block block = block_at(blocks, index, batch, axes);
+    const Axes& axes = part.axes;
+    const Block block = block_at(part.blocks, index, batch, axes);
     const int64_t plane = axes[0].target_first + block.plane * axes[0].target_step;
     const int64_t line = axes[1].target_first + block.line * axes[1].target_step;
     T* const to = target + (((block.image * axes[0].target + plane) * axes[1].target + line) *
                                 axes[2].target +
                             axes[2].target_first) *
                                target_channels;
-    const float* const from = frame_of(source, axes, block, frame, source_channels, scratch);
+    const float* const from = frame_of(source, axes, block, part.frame, source_channels, scratch);
     const Span planes = taps_inside(axes[0], block.plane);
     for_lines(axes, block, [&](int64_t begin, int64_t end, Span lines) {
       const int64_t first = begin * axes[2].count;
       const int64_t rows = block.images * (end - begin) * axes[2].count;
       for (int64_t g = 0; g < groups; ++g)
-        multiply(Rows<T>{from, places.from.data() + first, to + g * filters,
-                         places.to.data() + first, rows},
-                 runs_of(axes, planes, lines, frame, source_channels, groups, g), depth, panels,
-                 packed + g * matrix, finish.from(g * filters));
+        multiply(Rows<T>{from, part.places.from.data() + first, to + g * filters,
+                         part.places.to.data() + first, rows},
+                 runs_of(axes, planes, lines, part.frame, source_channels, groups, g),
+                 part.taps * depth, panels, packed + part.packed + g * part.taps * matrix,
+                 finish.from(g * filters));
     });
+  };
+  // All parts of a block read about the same part of the source.
+  parallel_for(threads, tasks, [&](int64_t index) {
+    for (const Part& part : parts)
+      if (index < part.blocks.count()) compute(part, index);
   });
 }
 
@@ -94,7 +126,7 @@ void forward(Threads& threads, const Convolution& c, const T* x, const T* kernel
     return winograd(threads, plane_of(c), x, finish, y, [&](int i, int j, int64_t k, int64_t o) {
       return to_float(kernel[((3 * i + j) * channels + k) * filters + o]);
     });
-  correlate(threads, x, c.batch, forward_axes(c), c.channels, c.filters, c.groups, finish, y,
+  correlate(threads, x, c.batch, {forward_axes(c)}, c.channels, c.filters, c.groups, finish, y,
             [&](const Sizes& tap, int64_t group, int64_t k, int64_t j) {
               const int64_t at = (tap[0] * c.window[1] + tap[1]) * c.window[2] + tap[2];
               return to_float(kernel[(at * channels + k) * c.filters + group * filters + j]);
@@ -104,11 +136,11 @@ void forward(Threads& threads, const Convolution& c, const T* x, const T* kernel
 // Results of no taps at all.
 template <class T>
 void fill(Threads& threads, int64_t positions, int64_t channels, const Finish& finish, T* to) {
-  if (finish.bias == nullptr) {
-    std::memset(to, 0, positions * channels * sizeof(T));
-    return;
-  }
   parallel_ranges(threads, positions, 8192 / channels + 1, [&](int64_t begin, int64_t end) {
+    if (finish.bias == nullptr) {
+      std::memset(to + begin * channels, 0, (end - begin) * channels * sizeof(T));
+      return;
+    }
     for (int64_t p = begin; p < end; ++p)
       for (int64_t c = 0; c < channels; ++c)
         to[p * channels + c] = from_float<T>(finish(Vector<1>{}, c)[0]);
@@ -126,26 +158,28 @@ void input_gradient(Threads& threads, const Convolution& c, const T* dy, const T
       return to_float(kernel[((8 - 3 * i - j) * channels + k) * filters + o]);
     });
   }
+  std::vector<Axes> phases;
   Sizes phase;
   bool gaps = false;
-  for (int a = 0; a < kAxes; ++a) gaps |= c.stride[a] > 1;
-  if (gaps) fill(threads, c.batch * c.in_size(), c.channels, finish, dx);
   for (phase[0] = 0; phase[0] < c.stride[0]; ++phase[0])
     for (phase[1] = 0; phase[1] < c.stride[1]; ++phase[1])
       for (phase[2] = 0; phase[2] < c.stride[2]; ++phase[2]) {
         Axes axes;
-        bool empty = false;
+        bool seen = true, some = true;
         for (int a = 0; a < kAxes; ++a) {
           axes[a] = backward_axis(c, a, phase[a]);
-          empty |= axes[a].taps.empty() || axes[a].count == 0;
+          seen = seen && !axes[a].taps.empty();
+          some = some && axes[a].count > 0;
         }
-        if (empty) continue;
-        correlate(threads, dy, c.batch, axes, c.filters, c.channels, c.groups, finish, dx,
-                  [&](const Sizes& tap, int64_t group, int64_t k, int64_t j) {
-                    const int64_t at = (tap[0] * c.window[1] + tap[1]) * c.window[2] + tap[2];
-                    return to_float(kernel[(at * channels + j) * c.filters + group * filters + k]);
-                  });
+        gaps = gaps || (some && !seen);
+        if (seen && some) phases.push_back(axes);
       }
+  if (gaps) fill(threads, c.batch * c.in_size(), c.channels, finish, dx);
+  correlate(threads, dy, c.batch, phases, c.filters, c.channels, c.groups, finish, dx,
+            [&](const Sizes& tap, int64_t group, int64_t k, int64_t j) {
+              const int64_t at = (tap[0] * c.window[1] + tap[1]) * c.window[2] + tap[2];
+              return to_float(kernel[(at * channels + j) * c.filters + group * filters + k]);
+            });
 }
 
 // sums[r][v] += source[from[p] + r] * gradient[p, v] over positions p.
