@@ -11,6 +11,7 @@ from slipstream.core.layer import Layer
 from slipstream.core.random import layer_key
 from slipstream.core.registry import register
 from slipstream.kernels.attention import masked_softmax, visible
+from slipstream.kernels.batched import batched_product
 
 
 class ReturnsScores(Layer):
@@ -82,7 +83,7 @@ class Attention(ReturnsScores):
         """Scores ``(batch, queries, keys)`` before the softmax."""
         scale = self.scale.value if self.use_scale else None
         if self.score_mode == "dot":
-            scores = jnp.einsum("btd,bsd->bts", query, key)
+            scores = batched_product(query, key, right_turned=True)
             return scores if scale is None else scores * scale
         sums = query[:, :, None] + key[:, None]
         sums = sums if scale is None else scale * sums
@@ -110,7 +111,7 @@ class Attention(ReturnsScores):
         if training and self.dropout:
             keep = jax.random.bernoulli(layer_key(self, self.seed), 1 - self.dropout, scores.shape)
             scores = jnp.where(keep, scores / (1 - self.dropout), jnp.zeros((), scores.dtype))
-        outputs = jnp.einsum("bts,bsd->btd", scores, value)
+        outputs = batched_product(scores, value)
         if query_mask is not None:
             outputs = outputs * query_mask[..., None].astype(outputs.dtype)
         return (outputs, scores) if return_attention_scores else outputs

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 from slipstream.kernels import joining
+from slipstream.kernels.batched import batched_product
 
 
 class Merge(Layer):
@@ -250,14 +251,16 @@ class Dot(Merge):
         """Multiply and sum."""
         first, second = inputs
         axes = self._axes(first.shape, second.shape)
-        first, second = (jnp.moveaxis(array, axis, -1) for array, axis in zip(inputs, axes))
         if self.normalize:
-            first, second = _unit(first), _unit(second)
+            first, second = _unit(first, axes[0]), _unit(second, axes[1])
+        if first.ndim == second.ndim == 3:
+            return batched_product(first, second, axes[0] == 1, axes[1] == 2)
+        first, second = (jnp.moveaxis(a, axis, -1) for a, axis in zip((first, second), axes))
         lead, trail = first.shape[1:-1], second.shape[1:-1]
-        product = jnp.einsum(
-            "ban,bcn->bac",
+        product = batched_product(
             first.reshape(first.shape[0], -1, first.shape[-1]),
             second.reshape(second.shape[0], -1, second.shape[-1]),
+            right_turned=True,
         )
         return product.reshape(first.shape[0], *(lead + trail or (1,)))
 
@@ -327,7 +330,7 @@ def _aligned(shape: tuple, rank: int) -> tuple:
     return (*shape[:1], *(1,) * (rank - len(shape)), *shape[1:])
 
 
-def _unit(array: Any) -> Any:
-    """Scaled to length 1 along the last axis; zeros stay zeros."""
-    squares = jnp.sum(jnp.square(array), axis=-1, keepdims=True)
+def _unit(array: Any, axis: int) -> Any:
+    """Scaled to length 1 along an axis; zeros stay zeros."""
+    squares = jnp.sum(jnp.square(array), axis=axis, keepdims=True)
     return array * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))

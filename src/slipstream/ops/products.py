@@ -7,6 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, operation
+from slipstream.kernels import batched
+from slipstream.kernels.batched import batched_product
+from slipstream.kernels.forms import floats
 from slipstream.ops.define import as_float, binary
 
 op = operation("numpy")
@@ -27,6 +30,8 @@ def matmul(x1: Array, x2: Array) -> Any:
     Two int8 arrays give int32.
     """
     x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
+    if x1.ndim == x2.ndim > 2 and floats(x1, x2):
+        return batched_product(x1, x2)
     wide = jnp.int32 if x1.dtype == x2.dtype == jnp.int8 else None
     return jnp.matmul(x1, x2, preferred_element_type=wide)
 
@@ -35,6 +40,8 @@ def matmul(x1: Array, x2: Array) -> Any:
 def einsum(subscripts: str, *operands: Array, **kwargs: Any) -> Any:
     """Sum of products over the axes that `subscripts` names on the left and not on the right."""
     arrays = [jnp.asarray(operand) for operand in operands]
+    if len(arrays) == 2 and floats(*arrays) and not kwargs:
+        return batched.einsum(subscripts, *arrays)
     wide = jnp.int32 if arrays and all(array.dtype == jnp.int8 for array in arrays) else None
     return jnp.einsum(subscripts, *arrays, preferred_element_type=wide, **kwargs)
 
