@@ -10,6 +10,7 @@ import numpy as np
 from slipstream.core import registry
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
+from slipstream.kernels.dense import product
 from slipstream.layers.preprocessing.framing import frames, window_values
 from slipstream.layers.preprocessing.host import one_of
 
@@ -89,8 +90,12 @@ class MelSpectrogram(Layer):
         window = window_values(self.window, self.sequence_length, periodic=True)
         window = np.pad(window, (spare // 2, spare - spare // 2)).astype(np.float32)
         pieces = frames(signal, self.fft_length, self.sequence_stride) * window
-        power = jnp.abs(jnp.fft.rfft(pieces)) ** self.mag_exp
-        bands = jnp.swapaxes(power @ self._bands(), -1, -2)
+        spectrum = jnp.fft.rfft(pieces)
+        if self.mag_exp == 2:
+            power = spectrum.real**2 + spectrum.imag**2  # without the root that the square undoes
+        else:
+            power = jnp.abs(spectrum) ** self.mag_exp
+        bands = jnp.swapaxes(product(power, self._bands()), -1, -2)
         if self.power_to_db:
             bands = 10 * jnp.log10(jnp.maximum(bands, self.min_power))
             bands = bands - 10 * np.log10(max(self.ref_power, self.min_power))
