@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.core.layer_tracking import Tracked
+from slipstream.core.layer_tracking import Tracked, declared_first
 from slipstream.core.variable import Variable
 
 
@@ -44,12 +44,8 @@ class Stored(Tracked):
 
     def own_variables(self, transient: bool = False) -> list[Variable]:
         """The variables held directly, trainable ones first: the order in which they are saved."""
-        own = [
-            child
-            for child in self._children()
-            if isinstance(child, Variable) and (transient or not child.transient)
-        ]
-        return sorted(own, key=lambda variable: not variable.declared_trainable)
+        own = declared_first(self._children())
+        return own if transient else [v for v in own if not v.transient]
 
     def numbered_variables(self) -> list[Variable] | None:
         """What files hold of the layer itself, one entry each; None if it stores in its own way."""

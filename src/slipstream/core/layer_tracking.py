@@ -18,8 +18,11 @@ class Tracked:
 
     def _children(self) -> Iterator[Variable | Tracked]:
         """Variables and layers held directly, in the order in which they were set."""
-        for _, value in self.attributes():
-            yield from held(value)
+        untracked = self._untracked
+        for name, value in vars(self).items():
+            # Most attributes are plain: `fit` looks through all of them.
+            if isinstance(value, _HOLDING) and name not in untracked and name not in _UNTRACKED:
+                yield from held(value)
 
     def attributes(self) -> Iterator[tuple[str, Any]]:
         """The attributes in which variables, layers and metrics are looked for."""
@@ -31,50 +34,56 @@ class Tracked:
     def _layers(self) -> list[Any]:
         return unique(child for child in self._children() if isinstance(child, Tracked))
 
-    def _flatten_layers(self) -> list[Any]:
-        """This layer and all layers inside it, outermost first, each once."""
-        found: dict[int, Tracked] = {}
+    def _walk(self) -> list[tuple[Any, list[Variable | Tracked]]]:
+        """This layer and all layers inside it, outermost first, each once with its children."""
+        found: dict[int, tuple[Tracked, list[Variable | Tracked]]] = {}
 
         def visit(layer: Tracked) -> None:
             if id(layer) not in found:
-                found[id(layer)] = layer
-                for child in layer._layers:
-                    visit(child)
+                children = list(layer._children())
+                found[id(layer)] = layer, children
+                for child in children:
+                    if isinstance(child, Tracked):
+                        visit(child)
 
         visit(self)
         return list(found.values())
 
+    def _flatten_layers(self) -> list[Any]:
+        """This layer and all layers inside it, outermost first, each once."""
+        return [layer for layer, _ in self._walk()]
+
     @property
     def variables(self) -> list[Variable]:
         """All variables, this layer's own before those of the layers inside it."""
-        found = []
-        for layer in self._flatten_layers():
-            found += layer.own_variables(transient=True)
-        return unique(found)
+        return unique(v for _, children in self._walk() for v in declared_first(children))
 
     @property
     def weights(self) -> list[Variable]:
         """All variables, trainable or not, but for the states of stateful layers."""
         return [variable for variable in self.variables if not variable.transient]
 
+    def variables_by_role(self) -> tuple[list[Variable], list[Variable]]:
+        """The variables that optimizers update, and those that they leave alone."""
+        everything, trained = [], []
+        for layer, children in self._walk():
+            own = declared_first(children)
+            everything += own
+            if layer._trainable:
+                trained += [v for v in own if v.declared_trainable and v.trainable]
+        trained = unique(trained)
+        names = {id(variable) for variable in trained}
+        return trained, [v for v in unique(everything) if id(v) not in names]
+
     @property
     def trainable_variables(self) -> list[Variable]:
         """The variables that optimizers update."""
-        found = []
-        for layer in self._flatten_layers():
-            if layer._trainable:
-                found += [
-                    v
-                    for v in layer._children()
-                    if isinstance(v, Variable) and v.declared_trainable and v.trainable
-                ]
-        return unique(found)
+        return self.variables_by_role()[0]
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
         """The variables that optimizers leave alone."""
-        trained = {id(v) for v in self.trainable_variables}
-        return [v for v in self.variables if id(v) not in trained]
+        return self.variables_by_role()[1]
 
     trainable_weights = trainable_variables
     non_trainable_weights = non_trainable_variables
@@ -107,6 +116,15 @@ class Tracked:
     def count_params(self) -> int:
         """Number of elements of all weights."""
         return sum(variable.size for variable in self.weights)
+
+
+def declared_first(children: Iterable[Any]) -> list[Variable]:
+    """The variables among them, trainable ones first: the order in which they are saved."""
+    own = [child for child in children if isinstance(child, Variable)]
+    return sorted(own, key=lambda variable: not variable.declared_trainable)
+
+
+_HOLDING = (Variable, Tracked, list, tuple, set, dict)
 
 
 def held(value: Any) -> Iterator[Any]:

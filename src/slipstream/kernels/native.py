@@ -87,7 +87,12 @@ def _check(which: str) -> None:
 def library() -> str | None:
     """Name of the library in use, loaded by now; None where the reference forms run."""
     found = functions()
-    return None if found is None else Path(found._name).stem
+    return None if found is None else _stem(found._name)
+
+
+@cache
+def _stem(path: str) -> str:
+    return Path(path).stem
 
 
 def functions() -> ctypes.CDLL | None:

@@ -147,9 +147,10 @@ class LiveState:
 
     def matches(self, model: Any) -> bool:
         """Whether the model still has the same variables in the same roles."""
-        return [id(v) for v in model.trainable_variables] == [id(v) for v in self.trainable] and [
-            id(v) for v in model.non_trainable_variables
-        ] == [id(v) for v in self.non_trainable]
+        return all(
+            [id(v) for v in found] == [id(v) for v in known]
+            for found, known in zip(model.variables_by_role(), (self.trainable, self.non_trainable))
+        )
 
     def current(self) -> TrainState:
         """The state, with every value that was assigned from outside in its place."""
