@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <thread>
 
 #include "xla/ffi/api/ffi.h"
 
@@ -63,16 +64,21 @@ void parallel_for(Pool& threads, int64_t count, const Body& body) {
       }
     }
   };
+  const auto began = Clock::now();
   for (int64_t i = 0; i < helpers; ++i) threads.Schedule([work] { work(); });
   work();
   last_shared.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-  // The others are mostly done soon, and to be woken takes some 40 microseconds. On a busy machine
-  // they may be waiting for a core, perhaps for this one: then sleep.
-  const auto until = Clock::now() + std::chrono::microseconds(200);
-  do
-    for (int spins = 0; spins < 1000; ++spins)
-      if (progress->done.load(std::memory_order_acquire) == count) return;
-  while (Clock::now() < until);
+  // The others are mostly done within microseconds, and to be woken takes some 40. Some may be
+  // waiting for a core, perhaps for this one: it is offered to them for as long as the loop has
+  // taken, and then they have it.
+  for (int spins = 0; spins < 20000; ++spins)
+    if (progress->done.load(std::memory_order_acquire) == count) return;
+  const Clock::duration most = std::chrono::microseconds(200), taken = Clock::now() - began;
+  const auto until = Clock::now() + (taken < most ? taken : most);
+  while (Clock::now() < until) {
+    std::this_thread::yield();
+    if (progress->done.load(std::memory_order_acquire) == count) return;
+  }
   std::unique_lock<std::mutex> lock(progress->mutex);
   progress->finished.wait(lock, [&] { return progress->done.load() == count; });
 }
