@@ -76,19 +76,10 @@ void across_panel(const float* a, int64_t step, int64_t rows, const float* b, in
 // columns j of a panel, from `to` on. `b` has the panel's whole width.
 inline void across(const float* a, int64_t step, int64_t rows, const Panel& panel, const float* b,
                    int64_t b_step, int64_t depth, float* to, int64_t to_step, bool fresh) {
-  const auto run = [&](auto vector, auto vectors) {
+  with_vectors(panel, [&](auto vector, auto vectors) {
     across_panel<decltype(vector), vectors(), kTileRows<vectors()>>(
         a, step, rows, b, b_step, depth, to, to_step, panel.count, fresh);
-  };
-  using One = std::integral_constant<int, 1>;
-  if (panel.width == 2 * kLanes)
-    run(Wide{}, std::integral_constant<int, 2>{});
-  else if (panel.width == kLanes)
-    run(Wide{}, One{});
-  else if (panel.width == 8)
-    run(Vector<8>{}, One{});
-  else
-    run(Vector<4>{}, One{});
+  });
 }
 
 // A row of a panel, zeros to its width.

@@ -105,14 +105,9 @@ void multiply_block(const float* rows, int64_t step, int64_t count, int64_t dept
     if (panel.first >= end) break;
     const Panel whole{panel.first, panel.width, panel.width, panel.packed};  // `to` has room
     const float* const packed = matrix.at(panel);
-    if (panel.width == 2 * kLanes)
-      multiply_panel<Wide, 2>(all, runs, whole, packed);
-    else if (panel.width == kLanes)
-      multiply_panel<Wide, 1>(all, runs, whole, packed);
-    else if (panel.width == 8)
-      multiply_panel<Vector<8>, 1>(all, runs, whole, packed);
-    else
-      multiply_panel<Vector<4>, 1>(all, runs, whole, packed);
+    with_vectors(panel, [&](auto vector, auto vectors) {
+      multiply_panel<decltype(vector), vectors()>(all, runs, whole, packed);
+    });
   }
 }
 

@@ -285,14 +285,10 @@ void kernel_gradient(Threads& threads, const Convolution& c, const T* x, const T
             for (const Run& run : runs) {
               const float* const at = source + run.offset;
               float* const to = own + run.row * panel.width;
-              if (panel.width == 2 * kLanes)
-                accumulate_panel<Wide, 2>(at, from + begin, run.length, column, count, to);
-              else if (panel.width == kLanes)
-                accumulate_panel<Wide, 1>(at, from + begin, run.length, column, count, to);
-              else if (panel.width == 8)
-                accumulate_panel<Vector<8>, 1>(at, from + begin, run.length, column, count, to);
-              else
-                accumulate_panel<Vector<4>, 1>(at, from + begin, run.length, column, count, to);
+              with_vectors(panel, [&](auto vector, auto vectors) {
+                accumulate_panel<decltype(vector), vectors()>(at, from + begin, run.length, column,
+                                                              count, to);
+              });
             }
           }
         };

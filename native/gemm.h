@@ -82,22 +82,12 @@ void gemm(Pool& threads, const T* a, int64_t rows, const T* b, int64_t columns, 
       if (packed != packing + index) pack_tiles(a + begin * rows + first, rows, some, deep, tiles);
       packed = packing + index;
       pack_panels(b + begin * columns, columns, deep, begin_panel, end_panel, packed_panels);
-      for (const Panel* panel = begin_panel; panel != end_panel; ++panel) {
-        const auto run = [&](auto vector, auto vectors) {
+      for (const Panel* panel = begin_panel; panel != end_panel; ++panel)
+        with_vectors(*panel, [&](auto vector, auto vectors) {
           multiply_tiles<decltype(vector), vectors()>(
               tiles, some, packed_panels + (panel->packed - begin_panel->packed) * deep, deep,
               to + first * columns + panel->first, columns, panel->count, begin == 0);
-        };
-        using One = std::integral_constant<int, 1>;
-        if (panel->width == 2 * kLanes)
-          run(Wide{}, std::integral_constant<int, 2>{});
-        else if (panel->width == kLanes)
-          run(Wide{}, One{});
-        else if (panel->width == 8)
-          run(Vector<8>{}, One{});
-        else
-          run(Vector<4>{}, One{});
-      }
+        });
     });
   }
 }

@@ -55,14 +55,9 @@ class RecurrentKernel {
     float* const target = rows.target + rows.to[0];
     for (const Panel& panel : panels_) {
       const float* const matrix = packed_ + panel.packed * depth_;
-      if (panel.width == 2 * kLanes)
-        multiply_one<Wide, 2>(row, depth_, matrix, panel, target);
-      else if (panel.width == kLanes)
-        multiply_one<Wide, 1>(row, depth_, matrix, panel, target);
-      else if (panel.width == 8)
-        multiply_one<Vector<8>, 1>(row, depth_, matrix, panel, target);
-      else
-        multiply_one<Vector<4>, 1>(row, depth_, matrix, panel, target);
+      with_vectors(panel, [&](auto vector, auto vectors) {
+        multiply_one<decltype(vector), vectors()>(row, depth_, matrix, panel, target);
+      });
     }
   }
 

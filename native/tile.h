@@ -58,6 +58,20 @@ inline int64_t packed_columns(const std::vector<Panel>& panels) {
   return panels.empty() ? 0 : panels.back().packed + panels.back().width;
 }
 
+// Calls run(vector, count) with the vectors that make up a row of a panel.
+template <class Run>
+SLIPSTREAM_INLINE void with_vectors(const Panel& panel, const Run& run) {
+  using One = std::integral_constant<int, 1>;
+  if (panel.width == 2 * kLanes)
+    run(Wide{}, std::integral_constant<int, 2>{});
+  else if (panel.width == kLanes)
+    run(Wide{}, One{});
+  else if (panel.width == 8)
+    run(Vector<8>{}, One{});
+  else
+    run(Vector<4>{}, One{});
+}
+
 template <class V, int ROWS, int VECTORS>
 SLIPSTREAM_INLINE void multiply_tile(const float* const (&rows)[ROWS], const Run* runs,
                                      int64_t run_count, const float* matrix,
@@ -153,17 +167,11 @@ void multiply_panel(const Rows<T>& rows, const std::vector<Run>& runs, const Pan
 template <class T>
 void multiply(const Rows<T>& rows, const std::vector<Run>& runs, int64_t depth,
               const std::vector<Panel>& panels, const float* matrix, const Finish& finish = {}) {
-  for (const Panel& panel : panels) {
-    const float* packed = matrix + panel.packed * depth;
-    if (panel.width == 2 * kLanes)
-      multiply_panel<Wide, 2>(rows, runs, panel, packed, finish);
-    else if (panel.width == kLanes)
-      multiply_panel<Wide, 1>(rows, runs, panel, packed, finish);
-    else if (panel.width == 8)
-      multiply_panel<Vector<8>, 1>(rows, runs, panel, packed, finish);
-    else
-      multiply_panel<Vector<4>, 1>(rows, runs, panel, packed, finish);
-  }
+  for (const Panel& panel : panels)
+    with_vectors(panel, [&](auto vector, auto vectors) {
+      multiply_panel<decltype(vector), vectors()>(rows, runs, panel, matrix + panel.packed * depth,
+                                                  finish);
+    });
 }
 
 // Lays rows [begin, end) of a matrix into panels of `depth` rows; at(k, j) is its number there.
