@@ -18,16 +18,15 @@ class Tracked:
 
     def _children(self) -> Iterator[Variable | Tracked]:
         """Variables and layers held directly, in the order in which they were set."""
+        for _, value in self.attributes(_HOLDING):
+            yield from held(value)
+
+    def attributes(self, kinds: Any = object) -> Iterator[tuple[str, Any]]:
+        """The attributes of some types in which variables, layers and metrics are looked for."""
         untracked = self._untracked
         for name, value in vars(self).items():
-            # Most attributes are plain: `fit` looks through all of them.
-            if isinstance(value, _HOLDING) and name not in untracked and name not in _UNTRACKED:
-                yield from held(value)
-
-    def attributes(self) -> Iterator[tuple[str, Any]]:
-        """The attributes in which variables, layers and metrics are looked for."""
-        for name, value in vars(self).items():
-            if name not in self._untracked and name not in _UNTRACKED:
+            # Types first: most attributes are plain, and `fit` looks through all of them.
+            if isinstance(value, kinds) and name not in untracked and name not in _UNTRACKED:
                 yield name, value
 
     @property
