@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from slipstream.core.operation import Array, operation
 from slipstream.kernels import batched
-from slipstream.kernels.batched import batched_product
 from slipstream.kernels.forms import floats
 from slipstream.ops.define import as_float, binary
 
@@ -31,7 +30,7 @@ def matmul(x1: Array, x2: Array) -> Any:
     """
     x1, x2 = jnp.asarray(x1), jnp.asarray(x2)
     if x1.ndim == x2.ndim > 2 and floats(x1, x2):
-        return batched_product(x1, x2)
+        return batched.batched_product(x1, x2)
     wide = jnp.int32 if x1.dtype == x2.dtype == jnp.int8 else None
     return jnp.matmul(x1, x2, preferred_element_type=wide)
 
