@@ -34,7 +34,7 @@ __attribute__((noinline)) void across_sums(const float* a, int64_t step, const f
 template <class V, int VECTORS, int ROWS, bool PACKED = false>
 SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t b_step,
                                    int64_t depth, float* to, int64_t to_step, int64_t count,
-                                   bool fresh) {
+                                   bool fresh, const Finish& finish = {}) {
   constexpr int lanes = kSize<V>;
   V sums[ROWS][VECTORS];
   across_sums<V, VECTORS, ROWS, PACKED>(a, step, b, b_step, depth, sums);
@@ -51,6 +51,9 @@ SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b,
         else if (left > 0)
           sums[r][v] += load_first<V>(at, left);
       }
+  if (finish.some())
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < VECTORS; ++v) sums[r][v] = finish(sums[r][v], v * lanes);
   for (int r = 0; r < ROWS; ++r, to += to_step)
     for (int v = 0; v < VECTORS; ++v) {
       const int64_t left = count - v * lanes;
@@ -63,13 +66,15 @@ SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b,
 
 template <class V, int VECTORS, int ROWS>
 void across_panel(const float* a, int64_t step, int64_t rows, const float* b, int64_t b_step,
-                  int64_t depth, float* to, int64_t to_step, int64_t count, bool fresh) {
+                  int64_t depth, float* to, int64_t to_step, int64_t count, bool fresh,
+                  const Finish& finish = {}) {
   for (; rows >= ROWS; rows -= ROWS, a += ROWS, to += ROWS * to_step)
-    across_tile<V, VECTORS, ROWS>(a, step, b, b_step, depth, to, to_step, count, fresh);
+    across_tile<V, VECTORS, ROWS>(a, step, b, b_step, depth, to, to_step, count, fresh, finish);
   constexpr int less = ROWS > 8 ? 8 : ROWS > 4 ? 4 : ROWS / 2;
   if constexpr (less > 0)
     if (rows > 0)
-      across_panel<V, VECTORS, less>(a, step, rows, b, b_step, depth, to, to_step, count, fresh);
+      across_panel<V, VECTORS, less>(a, step, rows, b, b_step, depth, to, to_step, count, fresh,
+                                     finish);
 }
 
 // to[i][j] = or += sum over k < depth of a[k * step + i] * b[k * b_step + j], for i < rows and the

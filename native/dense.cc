@@ -108,7 +108,8 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
   const bool done = sums != nullptr;
   if (!done) sums = summing.get(split.parts * size);
   if (split.parts == 1 && outputs >= kWide && rows * size >= kLarge)
-    gemm(threads, x, inputs, dy, outputs, rows, sums);
+    gemm(threads, Factor<T>{x, inputs, true}, inputs, Factor<T>{dy, outputs, false}, outputs, rows,
+         Finish{}, sums);
   else
     sum_parts(threads, x, dy, rows, inputs, outputs, panels, split, sums);
   if (done) return;

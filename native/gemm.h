@@ -1,8 +1,10 @@
-// The product of two large matrices that lie row after row, the left one turned:
-//   to[i][j] = sum over k of a[k][i] * b[k][j]
+// The product of two large matrices, finished:
+//   to[i][j] = sum over k of a[i][k] * b[k][j]
 //
-// Blocks of both are packed, so that the innermost loop reads both in order. A task has some
-// columns for a block of rows; a thread keeps its packed rows for the next task of the same block.
+// Blocks of both are packed, so that the innermost loop reads both in order, and rows that lie a
+// power of two apart do not drive each other out of a cache. A task has some columns for a block
+// of rows; a thread keeps its packed rows for the next task of the same block, and fetches the
+// columns that come next while it multiplies.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "across.h"
+#include "packing.h"
 #include "parallel.h"
 
 namespace slipstream {
@@ -19,43 +22,92 @@ constexpr int64_t kPiece = 512;      // numbers of a sum that are added at once
 constexpr int64_t kBlock = 384;      // rows of a block, which stay packed in the second cache
 constexpr int64_t kGroup = 4;        // panels of a task, fewer where tasks would be few
 
-// Tiles of the columns [0, columns) of a matrix with `step` numbers a row, zeros after them.
+// A matrix that lies row after row, or its transpose.
 template <class T>
-void pack_tiles(const T* from, int64_t step, int64_t columns, int64_t depth, float* to) {
-  constexpr int together = kTall % 4 == 0 ? 4 : 2;
-  for (int64_t k = 0; k < depth; ++k, from += step) {
-    float* tile = to + k * kTall;
-    int64_t first = 0;
-    for (; first + kTall <= columns; first += kTall, tile += kTall * depth)
-      for (int r = 0; r < kTall; r += together)
-        store(tile + r, load<Vector<together>>(from + first + r));
-    if (first < columns)
-      for (int64_t r = 0; r < kTall; ++r)
-        tile[r] = first + r < columns ? to_float(from[first + r]) : 0.0f;
+struct Factor {
+  const T* numbers;
+  int64_t step;  // numbers of a row as it lies
+  bool transposed;
+};
+
+// Rows [0, rows) and columns [0, depth) of `a` as tiles: the rows' numbers of one column side by
+// side, zeros after the last row.
+template <class T>
+void pack_tiles(const Factor<T>& a, int64_t row, int64_t column, int64_t rows, int64_t depth,
+                float* to) {
+  for (int64_t first = 0; first < rows; first += kTall, to += kTall * depth) {
+    const int64_t many = std::min<int64_t>(kTall, rows - first);
+    if (!a.transposed) {
+      pack_turned(a.numbers + (row + first) * a.step + column, a.step, many, depth, to, kTall);
+      continue;
+    }
+    constexpr int together = kTall % 4 == 0 ? 4 : 2;
+    const T* from = a.numbers + column * a.step + row + first;
+    for (int64_t k = 0; k < depth; ++k, from += a.step)
+      if (many == kTall) {
+        for (int r = 0; r < kTall; r += together)
+          store(to + k * kTall + r, load<Vector<together>>(from + r));
+      } else {
+        for (int64_t r = 0; r < kTall; ++r)
+          to[k * kTall + r] = r < many ? to_float(from[r]) : 0.0f;
+      }
   }
 }
 
-// The tiles of a block times a panel, stored or added.
+// A tile of so many rows, or fewer, times a panel, stored or added, and finished.
 template <class V, int VECTORS>
-void multiply_tiles(const float* tiles, int64_t rows, const float* panel, int64_t depth, float* to,
-                    int64_t step, int64_t count, bool fresh) {
+void tile_times_panel(const float* tile, int64_t rows, const float* panel, int64_t depth, float* to,
+                   int64_t step, int64_t count, bool fresh, const Finish& finish) {
   constexpr int64_t width = VECTORS * kSize<V>;
-  for (; rows > 0; rows -= kTall, tiles += kTall * depth, to += kTall * step) {
-    for (int64_t r = 0; r < std::min<int64_t>(kTall, rows); ++r)
-      for (int64_t j = 0; j < width; j += 16) __builtin_prefetch(to + r * step + j, 1);
-    if (rows >= kTall) {
-      across_tile<V, VECTORS, kTall, true>(tiles, kTall, panel, width, depth, to, step, count, fresh);
-    } else {
-      across_panel<V, VECTORS, (kTall + 1) / 2>(tiles, kTall, rows, panel, width, depth, to, step,
-                                                count, fresh);
-    }
+  for (int64_t r = 0; r < std::min<int64_t>(kTall, rows); ++r)
+    for (int64_t j = 0; j < width; j += 16) __builtin_prefetch(to + r * step + j, 1);
+  if (rows >= kTall) {
+    across_tile<V, VECTORS, kTall, true>(tile, kTall, panel, width, depth, to, step, count, fresh,
+                                         finish);
+  } else {
+    across_panel<V, VECTORS, (kTall + 1) / 2>(tile, kTall, rows, panel, width, depth, to, step,
+                                              count, fresh, finish);
   }
 }
+
+// Columns [first, end) of `b` and rows [begin, begin + depth) of it, as panels.
+template <class T>
+void pack_columns(const Factor<T>& b, int64_t begin, int64_t depth, const Panel* first,
+                  const Panel* end, float* to) {
+  if (!b.transposed)
+    return pack_panels(b.numbers + begin * b.step, b.step, depth, first, end, to);
+  for (const Panel* panel = first; panel != end; ++panel)
+    pack_turned(b.numbers + panel->first * b.step + begin, b.step, panel->count, depth,
+                to + (panel->packed - first->packed) * depth, panel->width);
+}
+
+// Brings a part of a matrix into the second cache, some of it at each call.
+template <class T>
+class Fetch {
+ public:
+  Fetch(const Factor<T>& b, int64_t begin, int64_t depth, int64_t column, int64_t columns,
+        int64_t calls)
+      : at_(b.numbers + (b.transposed ? column * b.step + begin : begin * b.step + column)),
+        step_(b.step),
+        rows_(b.transposed ? columns : depth),
+        length_(b.transposed ? depth : columns),
+        calls_(calls) {}
+
+  void operator()() {
+    for (++call_; row_ < call_ * rows_ / calls_; ++row_)
+      for (int64_t i = 0; i < length_; i += 64 / sizeof(T))
+        __builtin_prefetch(at_ + row_ * step_ + i, 0, 2);
+  }
+
+ private:
+  const T* at_;
+  int64_t step_, rows_, length_, calls_, call_ = 0, row_ = 0;
+};
 
 // Sums of `depth` numbers, the same whatever the number of threads.
 template <class Pool, class T>
-void gemm(Pool& threads, const T* a, int64_t rows, const T* b, int64_t columns, int64_t depth,
-          float* to) {
+void gemm(Pool& threads, const Factor<T>& a, int64_t rows, const Factor<T>& b, int64_t columns,
+          int64_t depth, const Finish& finish, float* to) {
   static std::atomic<int64_t> packings{0};
   const std::vector<Panel> panels = panels_of(columns);
   const int64_t panel_count = static_cast<int64_t>(panels.size());
@@ -66,10 +118,12 @@ void gemm(Pool& threads, const T* a, int64_t rows, const T* b, int64_t columns, 
   int64_t group = kGroup;
   const auto groups = [&] { return (panel_count + group - 1) / group; };
   while (group > 1 && blocks * groups() < 3 * thread_count(threads)) group /= 2;
+  const int64_t tasks = blocks * groups();
   for (int64_t begin = 0; begin < depth; begin += piece) {
     const int64_t deep = std::min(piece, depth - begin);
     const int64_t packing = packings.fetch_add(blocks);
-    parallel_for(threads, blocks * groups(), [&](int64_t task) {
+    const Finish last = begin + deep == depth ? finish : Finish{};
+    parallel_for(threads, tasks, [&](int64_t task) {
       static thread_local Scratch tile_packing, panel_packing;
       static thread_local int64_t packed = -1;  // the block that this thread has packed last
       const int64_t index = task / groups(), first = index * block;
@@ -79,14 +133,28 @@ void gemm(Pool& threads, const T* a, int64_t rows, const T* b, int64_t columns, 
       const int64_t wide = end_panel[-1].packed + end_panel[-1].width - begin_panel->packed;
       float* const tiles = tile_packing.get(block * deep);
       float* const packed_panels = panel_packing.get(wide * deep);
-      if (packed != packing + index) pack_tiles(a + begin * rows + first, rows, some, deep, tiles);
+      if (packed != packing + index) pack_tiles(a, first, begin, some, deep, tiles);
       packed = packing + index;
-      pack_panels(b + begin * columns, columns, deep, begin_panel, end_panel, packed_panels);
+      pack_columns(b, begin, deep, begin_panel, end_panel, packed_panels);
+      // What this thread is likely to pack next, if there is more.
+      const int64_t next = task + thread_count(threads);
+      const int64_t next_begin = next < tasks ? begin : begin + piece;
+      const int64_t next_column = panels[next % tasks % groups() * group].first;
+      const int64_t next_depth = std::clamp<int64_t>(depth - next_begin, 0, piece);
+      Fetch<T> fetch(b, next_begin, next_depth, next_column,
+                     std::min(group * 2 * kLanes, columns - next_column),
+                     (some + kTall - 1) / kTall * (end_panel - begin_panel));
       for (const Panel* panel = begin_panel; panel != end_panel; ++panel)
         with_vectors(*panel, [&](auto vector, auto vectors) {
-          multiply_tiles<decltype(vector), vectors()>(
-              tiles, some, packed_panels + (panel->packed - begin_panel->packed) * deep, deep,
-              to + first * columns + panel->first, columns, panel->count, begin == 0);
+          const float* const numbers =
+              packed_panels + (panel->packed - begin_panel->packed) * deep;
+          for (int64_t row = 0; row < some; row += kTall) {
+            fetch();
+            tile_times_panel<decltype(vector), vectors()>(
+                tiles + row * deep, some - row, numbers, deep,
+                to + (first + row) * columns + panel->first, columns, panel->count, begin == 0,
+                last.from(panel->first));
+          }
         });
     });
   }

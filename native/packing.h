@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "tile.h"
 
@@ -43,6 +44,29 @@ void copy_columns(const float* from, int64_t step, int64_t rows, int64_t count, 
     copy([&](const float* at) { return load_first<V>(at, count); });
 }
 
+// Rows [0, count) of a matrix, `depth` numbers of each, as columns: `width` numbers a row, zeros
+// after the last. A few rows' numbers of one cache line at a time, as rows may lie a power of two
+// apart.
+template <class T>
+void pack_turned(const T* rows, int64_t step, int64_t count, int64_t depth, float* to,
+                 int64_t width) {
+  constexpr int64_t line = 64 / sizeof(T), few = 4;
+  if (count < width) std::memset(to, 0, depth * width * sizeof(float));
+  for (int64_t begin = 0; begin < depth; begin += line) {
+    const int64_t end = std::min(begin + line, depth);
+    int64_t j = 0;
+    if constexpr (std::is_same_v<T, float>)
+      for (; j + few <= count; j += few) {
+        int64_t k = begin;
+        for (; k + few <= end; k += few) turn(rows + j * step + k, step, to + k * width + j, width);
+        for (; k < end; ++k)
+          for (int64_t i = j; i < j + few; ++i) to[k * width + i] = rows[i * step + k];
+      }
+    for (; j < count; ++j)
+      for (int64_t k = begin; k < end; ++k) to[k * width + j] = to_float(rows[j * step + k]);
+  }
+}
+
 // A panel's columns, row after row, zeros to its width.
 inline void pack_panel(const Product& p, const float* w, const Panel& panel, float* to) {
   const int64_t width = panel.width;
@@ -55,18 +79,7 @@ inline void pack_panel(const Product& p, const float* w, const Panel& panel, flo
     width < 8 ? copy(Vector<4>{}) : width < kLanes ? copy(Vector<8>{}) : copy(Wide{});
     return;
   }
-  w += panel.first * p.depth;
-  if (panel.count < width) std::memset(to, 0, p.depth * width * sizeof(float));
-  int64_t k = 0;
-  for (; k + 4 <= p.depth; k += 4) {
-    int64_t j = 0;
-    for (; j + 4 <= panel.count; j += 4)
-      turn(w + j * p.depth + k, p.depth, to + k * width + j, width);
-    for (; j < panel.count; ++j)
-      for (int64_t i = k; i < k + 4; ++i) to[i * width + j] = w[j * p.depth + i];
-  }
-  for (; k < p.depth; ++k)
-    for (int64_t j = 0; j < panel.count; ++j) to[k * width + j] = w[j * p.depth + k];
+  pack_turned(w + panel.first * p.depth, p.depth, panel.count, p.depth, to, width);
 }
 
 }  // namespace slipstream

@@ -9,9 +9,8 @@
 #include <cstring>
 #include <vector>
 
-#include "finish.h"
+#include "gemm.h"
 #include "handler.h"
-#include "packing.h"
 
 namespace slipstream {
 namespace {
@@ -19,6 +18,8 @@ namespace {
 constexpr int64_t kMost = 384;       // rows of a task, whose numbers stay in the second cache
 constexpr int64_t kFew = 36;         // rows for which packing a matrix does not pay
 constexpr int64_t kFewest = 6;       // rows for which the matrix is read once, for all of them
+constexpr int64_t kSome = 64;        // rows from which blocks of a large matrix are packed,
+constexpr int64_t kVast = 1 << 20;   // and numbers of one
 constexpr int64_t kLeast = 1 << 16;  // multiplications that are worth a thread
 constexpr int64_t kWake = 1 << 20;   // and those that are worth waking one
 constexpr int64_t kShared = 1 << 14;  // numbers of a matrix that is packed once, for all threads
@@ -133,6 +134,10 @@ void many_rows(Threads& threads, const Product& p, const std::vector<Panel>& pan
 void multiply_all(Threads& threads, const Product& p, const float* x, const float* w,
                   const Finish& finish, float* y) {
   if (p.rows <= kFewest && !p.transposed) return few_rows(threads, p, x, w, finish, y);
+  if (p.rows >= kSome && p.depth * p.columns >= kVast)
+    return gemm(threads, Factor<float>{x, p.depth, false}, p.rows,
+                Factor<float>{w, p.transposed ? p.depth : p.columns, p.transposed}, p.columns,
+                p.depth, finish, y);
   const std::vector<Panel> panels = panels_of(p.columns);
   const int64_t columns = static_cast<int64_t>(panels.size());
   const int64_t least = threads_awake() ? kLeast : kWake;

@@ -168,46 +168,85 @@ SLIPSTREAM_INLINE float largest(V v) {
   return reduce(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
-// e^x to about 2 units in the last place: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], its
-// coefficients those of Cephes' expf. Below -87.3 it gives 0; NaN stays NaN.
+template <class V>
+SLIPSTREAM_INLINE V magnitude(V x) {
+  typename VectorOf<kSize<V>>::Int bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits &= 0x7fffffff;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+// e^x = scale + scale * less to a unit or two in the last place: 2^n times a polynomial on
+// [-ln(2)/2, ln(2)/2], its coefficients those of Cephes' expf. NaN makes `less` NaN.
+template <class V>
+struct Exponential {
+  V scale, less;
+
+  // x from -87.3 to 88.3
+  SLIPSTREAM_INLINE static Exponential within(V x) {
+    typedef typename VectorOf<kSize<V>>::Int Int;
+    const V magic = splat<V>(12582912.0f);  // adding 1.5 * 2^23 rounds to a whole number
+    const V shifted = x * 1.44269504f + magic, whole = shifted - magic;
+    const V rest = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
+    V y = rest * 1.9875691500e-4f + 1.3981999507e-3f;
+    y = y * rest + 8.3334519073e-3f;
+    y = y * rest + 4.1665795894e-2f;
+    y = y * rest + 1.6666665459e-1f;
+    y = y * rest + 5.0000001201e-1f;
+    y = y * (rest * rest) + rest;
+    Int power;
+    std::memcpy(&power, &shifted, sizeof power);
+    power = (power + 127) << 23;
+    V scale;
+    std::memcpy(&scale, &power, sizeof scale);
+    return {scale, y};
+  }
+  SLIPSTREAM_INLINE V value() const { return less * scale + scale; }
+  SLIPSTREAM_INLINE V less_one() const { return less * scale + (scale - 1.0f); }
+};
+
+// Bounds of x, NaN for NaN.
+template <class V>
+SLIPSTREAM_INLINE V no_less(V x, float least) {
+  return maximum(splat<V>(least), x);
+}
+template <class V>
+SLIPSTREAM_INLINE V no_more(V x, float most) {
+  return minimum(splat<V>(most), x);
+}
+
+// e^x for x up to 88.3; 0 below -87.3.
 template <class V>
 SLIPSTREAM_INLINE V exponential(V x) {
-  typedef typename VectorOf<kSize<V>>::Int Int;
-  const V bounded = minimum(maximum(x, splat<V>(-87.3f)), splat<V>(88.7f));
-  const V magic = splat<V>(12582912.0f);  // adding 1.5 * 2^23 rounds to a whole number
-  const V shifted = bounded * 1.44269504f + magic;
-  const V whole = shifted - magic;
-  const V rest = (bounded - whole * 0.693359375f) - whole * -2.12194440e-4f;
-  V y = rest * 1.9875691500e-4f + 1.3981999507e-3f;
-  y = y * rest + 8.3334519073e-3f;
-  y = y * rest + 4.1665795894e-2f;
-  y = y * rest + 1.6666665459e-1f;
-  y = y * rest + 5.0000001201e-1f;
-  y = y * (rest * rest) + rest + 1.0f;
-  Int exponent = __builtin_convertvector(whole, Int) - 1;  // halved, so that 2^128 / 2 fits
-  exponent = (exponent + 127) << 23;
-  V scale;
-  std::memcpy(&scale, &exponent, sizeof scale);
-  V result = y * scale * 2.0f;
-  result = x < -87.3f ? splat<V>(0.0f) : result;
-  result = x > 88.7228f ? splat<V>(__builtin_inff()) : result;
-  return x == x ? result : x;
+  const V y = Exponential<V>::within(no_less(x, -87.3f)).value();
+  return x < -87.3f ? V{} : y;
+}
+
+// e^x - 1 for x <= 0, with all digits near 0 too.
+template <class V>
+SLIPSTREAM_INLINE V exponential_less_one(V x) {
+  return Exponential<V>::within(no_less(x, -87.3f)).less_one();
 }
 
 template <class V>
 SLIPSTREAM_INLINE V sigmoid(V x) {
-  return 1.0f / (1.0f + exponential(-x));
+  const V odds = Exponential<V>::within(no_more(no_less(-x, -87.3f), 88.3f)).value();
+  return 1.0f / (1.0f + odds);
 }
 
-// 1 - 2 / (e^2x + 1), and its series near 0, where the difference would lose digits.
+// -u / (u + 2) with u = e^(-2 |x|) - 1, and the sign of x.
 template <class V>
 SLIPSTREAM_INLINE V hyperbolic_tangent(V x) {
-  const V square = x * x;
-  const V far = 1.0f - 2.0f / (exponential(x * 2.0f) + 1.0f);
-  V near = square * -5.3968254e-2f + 1.3333333e-1f;
-  near = near * square - 3.3333333e-1f;
-  near = near * square * x + x;
-  return square < 0.04f ? near : far;
+  typedef typename VectorOf<kSize<V>>::Int Int;
+  const V u = exponential_less_one(magnitude(x) * -2.0f), y = u / (u + 2.0f);
+  Int sign, bits;
+  std::memcpy(&sign, &x, sizeof sign);
+  std::memcpy(&bits, &y, sizeof bits);
+  bits = (bits & 0x7fffffff) | (sign & ~0x7fffffff);
+  V result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
 }
 
 }  // namespace slipstream

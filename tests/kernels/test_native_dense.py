@@ -84,6 +84,25 @@ def test_large_gradients_are_sums_of_blocks(shape, dtype):
     np.testing.assert_allclose(found[0], wanted, **near)
 
 
+@pytest.mark.parametrize("shape", [(130, 1030, 1021), (391, 521, 2050)], ids=str)
+def test_large_products_are_sums_of_blocks(shape):
+    """So many numbers of a matrix that blocks of both sides are packed, in both directions."""
+    rows, inputs, outputs = shape
+    assert inputs * outputs >= 2**20  # kVast in native/product.cc
+    x, matrix = normal(rows, inputs), normal(inputs, outputs, seed=1)
+    bias, dy = normal(outputs, seed=2), normal(rows, outputs, seed=3)
+    with native.kernels("native"):
+        y, back = jax.vjp(jax.jit(lambda x: dense.product(x, matrix, bias, relu=True)), x)
+        again = jax.jit(lambda x: dense.product(x, matrix, bias, relu=True))(x)
+        dx = back(dy)[0]
+    np.testing.assert_array_equal(y, again)
+    wide = np.asarray(matrix, "d")
+    wanted = np.maximum(np.asarray(x, "d") @ wide + np.asarray(bias), 0)
+    np.testing.assert_allclose(y, wanted, atol=5e-4)
+    passed = np.where(np.asarray(y) > 0, np.asarray(dy, "d"), 0)
+    np.testing.assert_allclose(dx, passed @ wide.T, atol=1e-3)
+
+
 def test_axes_before_the_last_are_rows():
     x, matrix = normal(2, 3, 4, 5), normal(5, 6, seed=1)
     agree(dense.product, x, matrix)

@@ -18,7 +18,8 @@ from slipstream.kernels import forms, native
 from slipstream.kernels.finish import finished
 
 _MOST_ALONE, _MOST = 2**23, 2**24  # multiplications of products
-_FEW, _MANY = 6, 256  # rows
+_FEW, _SOME, _MANY = 6, 64, 256  # rows
+_VAST = 2**20  # numbers of a matrix of which ours packs blocks, as it does of the rows
 _CHAINED = 1024  # rows; XLA joins layers into one operation, for fewer up to nine times as slow
 _NARROW, _SHORT = 48, 1024  # numbers of a result's row and of a row; XLA is at its best with more
 _WIDE = 2**20  # numbers of a matrix that is read by all threads for a few rows
@@ -82,7 +83,7 @@ def _product_compiled(
 
 
 def _product_fits(x: Any, matrix: Any) -> bool:
-    return _is_small(x, matrix, matrix.shape[1])
+    return _is_better(x, matrix, matrix.shape[1], forward=True)
 
 
 def _finished_fits(x: Any, matrix: Any) -> bool:
@@ -94,20 +95,29 @@ def _finished_fits(x: Any, matrix: Any) -> bool:
 
 
 def _back_fits(dy: Any, matrix: Any) -> bool:
-    return _is_small(dy, matrix, matrix.shape[0])
+    return _is_better(dy, matrix, matrix.shape[0], forward=False)
 
 
-def _is_small(x: Any, matrix: Any, columns: int) -> bool:
-    """Whether XLA is not at its best: it needs long to begin, and more for several threads."""
+def _is_better(x: Any, matrix: Any, columns: int, forward: bool) -> bool:
+    """Whether XLA is not at its best: it needs long to begin, and more for several threads.
+
+    A gradient runs beside another one, which hides that in part.
+    """
     if {str(array.dtype) for array in (x, matrix)} != {"float32"}:
         return False
     (rows, depth), work = x.shape, prod(x.shape) * columns
     if rows <= _FEW:
         return work >= rows * _WIDE
-    most = _MOST if native.threads() > 1 else _MOST_ALONE
-    slow = work <= most if rows <= _MANY else rows < _CHAINED
+    if not depth > 1 or work == 0:
+        return False
+    several = native.threads() > 1
+    if several and rows >= _SOME and matrix.size >= _VAST:
+        return True
+    most = _MOST if several else _MOST_ALONE
+    begun = rows > _MANY or (forward and several and rows >= _SOME)
+    slow = rows < _CHAINED if begun else work <= most
     narrow = columns <= _NARROW and depth <= _SHORT
-    return (slow or narrow) and 1 < depth <= _DEEPEST and work > 0
+    return (slow or narrow) and depth <= _DEEPEST
 
 
 def _raced(flops: Callable[..., float]) -> Callable[..., bool]:

@@ -176,7 +176,9 @@ def call(
             return np.int64(value)
         if isinstance(value, float):
             return np.float32(value)
-        return np.asarray(value, np.int64) if isinstance(value, Sequence) else value
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return value
+        return np.asarray(value, np.int64)
 
     attributes = {key: converted(value) for key, value in attributes.items()}
     operation = jax.ffi.ffi_call(f"slipstream_{name}", results, input_output_aliases=aliases)

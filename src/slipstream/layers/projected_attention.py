@@ -8,13 +8,13 @@ import string
 from math import prod
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from slipstream import regularizers
 from slipstream.core import registry
 from slipstream.core.random import layer_key
 from slipstream.kernels.attention import attend
+from slipstream.kernels.curves import curve
 from slipstream.layers import weight_arguments
 from slipstream.layers.attention import ReturnsScores
 from slipstream.layers.einsum_dense import EinsumDense
@@ -301,7 +301,7 @@ class ProjectedAttention(ReturnsScores):
     def _finish(self, query: Any, outputs: Any) -> Any:
         """Gate the heads' outputs and project them."""
         if self.use_gate:
-            outputs = outputs * jax.nn.sigmoid(self._project("gate", query))
+            outputs = outputs * curve("sigmoid", self._project("gate", query))
         return self._project("output", outputs)
 
     def compute_output_shape(

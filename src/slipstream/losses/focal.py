@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.registry import register
+from slipstream.kernels.curves import curve
 from slipstream.losses.arrays import check_smoothing, pair
 from slipstream.losses.base import NamedLoss, row_wise
 from slipstream.losses.crossentropy import (
@@ -56,7 +56,7 @@ def binary_focal_crossentropy(
     if logits is None:
         yes, no = y_pred, 1 - y_pred
     else:
-        yes, no = jax.nn.sigmoid(logits), jax.nn.sigmoid(-logits)
+        yes, no = curve("sigmoid", logits), curve("sigmoid", -logits)
     values = values * _modulate(y_true * no + (1 - y_true) * yes, gamma)
     if apply_class_balancing:
         values = values * (y_true * alpha + (1 - y_true) * (1 - alpha))

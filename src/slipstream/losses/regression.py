@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from slipstream.core import config
 from slipstream.core.registry import register
+from slipstream.kernels.curves import curve
 from slipstream.losses.arrays import pair
 from slipstream.losses.base import NamedLoss, row_wise
 
@@ -73,7 +73,7 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
     """Mean of ``log(cosh(y_pred - y_true))`` over the last axis, finite for any error."""
     y_true, y_pred = pair(y_true, y_pred)
     error = y_pred - y_true
-    return jnp.mean(error + jax.nn.softplus(-2 * error) - math.log(2), axis=-1)
+    return jnp.mean(error + curve("softplus", -2 * error) - math.log(2), axis=-1)
 
 
 @register("loss")

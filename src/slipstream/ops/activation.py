@@ -4,50 +4,53 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, operation
-from slipstream.kernels import gelu as gelu_kernels
+from slipstream.kernels import curves
 from slipstream.kernels import softmax as kernels
 from slipstream.ops.define import Function, as_axis, as_float, unary
 
 op = operation("nn")
 
 
+def _curve(name: str, doc: str) -> Function:
+    return _plain(name, partial(curves.curve, name), doc)
+
+
 def _plain(name: str, function: Function, doc: str) -> Function:
     return unary(name, lambda x: function(as_float(x)), doc, "nn")
 
+
+# Klambauer et al. 2017, appendix 1.
+_ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
 relu = unary("relu", lambda x: jax.nn.relu(jnp.asarray(x)), "``max(x, 0)``.", "nn")
 relu6 = _plain("relu6", jax.nn.relu6, "``min(max(x, 0), 6)`` (Krizhevsky 2010).")
 selu = _plain(
     "selu",
-    jax.nn.selu,
+    partial(curves.elu, right=_SCALE, left=_SCALE * _ALPHA),
     "`elu` scaled so that activations normalise themselves (Klambauer et al. 2017).",
 )
-sigmoid = _plain("sigmoid", jax.nn.sigmoid, "``1 / (1 + exp(-x))``.")
+sigmoid = _curve("sigmoid", "``1 / (1 + exp(-x))``.")
 hard_sigmoid = _plain("hard_sigmoid", jax.nn.hard_sigmoid, "``x / 6 + 1 / 2`` between 0 and 1.")
 sparse_sigmoid = _plain("sparse_sigmoid", jax.nn.sparse_sigmoid, "``(x + 1) / 2`` between 0 and 1.")
-log_sigmoid = _plain(
+log_sigmoid = _curve(
     "log_sigmoid",
-    jax.nn.log_sigmoid,
     "Logarithm of the sigmoid, accurate where the sigmoid itself is 0.",
 )
-silu = _plain(
-    "silu",
-    jax.nn.silu,
-    "``x * sigmoid(x)`` (Elfwing et al. 2018; Ramachandran et al. 2017).",
-)
+silu = _curve("silu", "``x * sigmoid(x)`` (Elfwing et al. 2018; Ramachandran et al. 2017).")
 swish = silu
 hard_silu = _plain("hard_silu", jax.nn.hard_silu, "``x * hard_sigmoid(x)`` (Howard et al. 2019).")
 hard_swish = hard_silu
-mish = _plain("mish", jax.nn.mish, "``x * tanh(softplus(x))`` (Misra 2020).")
+mish = _curve("mish", "``x * tanh(softplus(x))`` (Misra 2020).")
 hard_tanh = _plain("hard_tanh", jax.nn.hard_tanh, "`x` between -1 and 1.")
-tanh_shrink = _plain("tanh_shrink", lambda x: x - jnp.tanh(x), "``x - tanh(x)``.")
-softplus = _plain("softplus", jax.nn.softplus, "``log(1 + exp(x))``.")
+tanh_shrink = _plain("tanh_shrink", lambda x: x - curves.curve("tanh", x), "``x - tanh(x)``.")
+softplus = _curve("softplus", "``log(1 + exp(x))``.")
 sparse_plus = _plain(
     "sparse_plus", jax.nn.sparse_plus, "0 below -1, `x` above 1, ``(x + 1) ** 2 / 4`` between."
 )
@@ -63,13 +66,13 @@ def leaky_relu(x: Array, negative_slope: float = 0.2) -> Any:
 @op
 def elu(x: Array, alpha: float = 1.0) -> Any:
     """`x` above 0, ``alpha * (exp(x) - 1)`` below (Clevert et al. 2016)."""
-    return jax.nn.elu(as_float(x), alpha)
+    return curves.elu(as_float(x), left=alpha)
 
 
 @op
 def celu(x: Array, alpha: float = 1.0) -> Any:
     """`x` above 0, ``alpha * (exp(x / alpha) - 1)`` below (Barron 2017)."""
-    return jax.nn.celu(as_float(x), alpha)
+    return curves.elu(as_float(x), left=alpha, inner=1 / alpha)
 
 
 @op
@@ -79,7 +82,7 @@ def gelu(x: Array, approximate: bool = True) -> Any:
     Args:
         approximate: use the tanh approximation.
     """
-    return gelu_kernels.gelu(as_float(x), bool(approximate))
+    return curves.curve("gelu_tanh" if approximate else "gelu", as_float(x))
 
 
 @op
@@ -159,4 +162,5 @@ def glu(x: Array, axis: int = -1) -> Any:
             f"glu halves axis {axis}, so its size must be even; got shape {x.shape}. "
             "Give the layer before it an even number of units."
         )
-    return jax.nn.glu(x, axis)
+    first, second = jnp.split(x, 2, axis)
+    return first * curves.curve("sigmoid", second)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.operation import Array, operation
 from slipstream.kernels.cross_entropy import entropy, label_entropy, pick
+from slipstream.kernels.curves import curve
 from slipstream.ops.define import as_float
 
 op = operation("nn")
@@ -93,7 +94,7 @@ def bernoulli_entropy(target: Any, output: Any, logits: Any) -> Any:
     # Not `maximum` and `abs`: their slopes at a logit of exactly 0 do not add up to the right one.
     positive = logits > 0
     above = jnp.where(positive, logits, 0)
-    return above - logits * target + jnp.log1p(jnp.exp(jnp.where(positive, -logits, logits)))
+    return above - logits * target + curve("softplus", jnp.where(positive, -logits, logits))
 
 
 def log_probabilities(output: Any, logits: Any, axis: int) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, operation
+from slipstream.kernels.curves import curve
 from slipstream.ops.define import Function, as_float, unary
 
 op = operation("numpy")
@@ -46,7 +48,7 @@ arccos = _floating("arccos", jnp.arccos, "Inverse cosine, in radians.")
 arctan = _floating("arctan", jnp.arctan, "Inverse tangent, in radians.")
 sinh = _floating("sinh", jnp.sinh, "Hyperbolic sine.")
 cosh = _floating("cosh", jnp.cosh, "Hyperbolic cosine.")
-tanh = _floating("tanh", jnp.tanh, "Hyperbolic tangent.")
+tanh = _floating("tanh", partial(curve, "tanh"), "Hyperbolic tangent.")
 arcsinh = _floating("arcsinh", jnp.arcsinh, "Inverse hyperbolic sine.")
 arccosh = _floating("arccosh", jnp.arccosh, "Inverse hyperbolic cosine.")
 arctanh = _floating("arctanh", jnp.arctanh, "Inverse hyperbolic tangent.")
