@@ -5,6 +5,7 @@ XLA computes them with a few numbers at a time, and `log1p` by two ways of which
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -44,7 +45,7 @@ def _plain_softplus(x: Any) -> Any:
     return jnp.where(positive, x, 0) + jnp.log1p(jnp.exp(jnp.where(positive, -x, x)))
 
 
-_PLAIN = {
+_PLAIN: dict[str, Callable[[Any], Any]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
     "gelu_tanh": partial(jax.nn.gelu, approximate=True),
     "sigmoid": jax.nn.sigmoid,
@@ -58,13 +59,13 @@ _PLAIN = {
 _SLOPES = {"sigmoid": lambda y: y * (1 - y), "tanh": lambda y: 1 - y * y}
 
 
-def _reference(x: Any, *, kind: str, **elu: float) -> Any:
+def _reference(x: Any, *, kind: str, **elu: Any) -> Any:
     # The slope is saved for the compiled gradient only; the plain one differentiates.
     y = _plain_elu(x, **elu) if kind == "elu" else _PLAIN[kind](x)
     return (y,), (y if kind in _SLOPES else jnp.zeros_like(x),)
 
 
-def _compiled(x: Any, *, save: bool, kind: str, **elu: float) -> Any:
+def _compiled(x: Any, *, save: bool, kind: str, **elu: Any) -> Any:
     result = jax.ShapeDtypeStruct(x.shape, x.dtype)
     if save and kind not in _SLOPES:
         return native.call("curve_saving", [result, result], x, kind=kind, **elu)
@@ -72,12 +73,12 @@ def _compiled(x: Any, *, save: bool, kind: str, **elu: float) -> Any:
     return (y, y) if save else (y,)
 
 
-def _gradient(arrays: Any, saved: Any, cotangents: Any, *, kind: str, **elu: float) -> Any:
+def _gradient(arrays: Any, saved: Any, cotangents: Any, *, kind: str, **elu: Any) -> Any:
     slope = _SLOPES[kind](saved[0]) if kind in _SLOPES else saved[0]
     return (slope * cotangents[0],)
 
 
-def _supports(x: Any, *, kind: str, **elu: float) -> bool:
+def _supports(x: Any, *, kind: str, **elu: Any) -> bool:
     return forms.floats(x) and x.size >= _LEAST[kind]
 
 
