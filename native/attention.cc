@@ -10,6 +10,7 @@
 
 #include "across.h"
 #include "handler.h"
+#include "packing.h"
 
 namespace slipstream {
 namespace {
@@ -74,17 +75,9 @@ void pack_rows(const T* from, int64_t step, int64_t rows, int64_t columns, Packe
 template <class T>
 void pack_columns(const T* from, int64_t step, int64_t rows, int64_t columns, Packed& to) {
   to.shape(columns, rows);
-  for (const Panel& panel : to.panels) {
-    float* const begin = to.numbers + panel.packed * columns;
-    for (int64_t j = 0; j < panel.width; ++j) {
-      const T* const row = from + (panel.first + j) * step;
-      float* at = begin + j;
-      if (j < panel.count)
-        for (int64_t k = 0; k < columns; ++k, at += panel.width) *at = to_float(row[k]);
-      else
-        for (int64_t k = 0; k < columns; ++k, at += panel.width) *at = 0.0f;
-    }
-  }
+  for (const Panel& panel : to.panels)
+    pack_turned(from + panel.first * step, step, panel.count, columns,
+                to.numbers + panel.packed * columns, panel.width);
 }
 
 // to[r][j] = sum over k < depth of rows[r][k] * matrix[k][j], for the panels that begin before
@@ -132,10 +125,13 @@ int64_t hide(const Attention& a, int64_t b, int64_t h, int64_t t, float* row, in
 
 int64_t widened(int64_t count) { return (count + 2 * kLanes - 1) / (2 * kLanes) * 2 * kLanes; }
 
+// Rows one after the other; those that come next are on their way meanwhile.
 template <class T>
 void take_rows(const T* from, int64_t step, int64_t rows, int64_t columns, float* to) {
-  for (int64_t r = 0; r < rows; ++r)
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t k = 0; k < columns; k += 16) __builtin_prefetch(from + (r + rows) * step + k);
     for (int64_t k = 0; k < columns; ++k) to[r * columns + k] = to_float(from[r * step + k]);
+  }
 }
 
 template <class T>

@@ -57,6 +57,7 @@ void pack_turned(const T* rows, int64_t step, int64_t count, int64_t depth, floa
     int64_t j = 0;
     if constexpr (std::is_same_v<T, float>)
       for (; j + few <= count; j += few) {
+        for (int64_t i = 0; i < few; ++i) __builtin_prefetch(rows + (j + 3 * few + i) * step + begin);
         int64_t k = begin;
         for (; k + few <= end; k += few) turn(rows + j * step + k, step, to + k * width + j, width);
         for (; k < end; ++k)
