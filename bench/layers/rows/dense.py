@@ -18,5 +18,8 @@ ROWS = [
     Row("UnitNormalization", "", _FEATURES),
     Row("Softmax", "", (8, 8, 128, 128)),
     Row("LeakyReLU", "0.3", _FEATURES, {"negative_slope": 0.3}),
-    Row("Activation", "gelu", _FEATURES, {"activation": "gelu"}),
+    *(
+        Row("Activation", name, _FEATURES, {"activation": name})
+        for name in ("gelu", "sigmoid", "tanh", "silu", "softplus", "mish", "elu")
+    ),
 ]  # fmt: skip

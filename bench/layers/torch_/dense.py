@@ -47,6 +47,15 @@ def rms_norm(case: Case) -> Any:
     return load(torch.nn.RMSNorm(scale.shape, eps=1e-6), weight=scale)
 
 
+ACTIVATIONS = {
+    "gelu": torch.nn.GELU,
+    "sigmoid": torch.nn.Sigmoid,
+    "tanh": torch.nn.Tanh,
+    "silu": torch.nn.SiLU,
+    "softplus": torch.nn.Softplus,
+    "mish": torch.nn.Mish,
+    "elu": torch.nn.ELU,
+}
 BUILDERS = {
     "Dense": dense,
     "EinsumDense": lambda case: Heads(*case.weights),
@@ -56,5 +65,5 @@ BUILDERS = {
     "UnitNormalization": lambda case: Function(lambda x: normalize(x, dim=-1)),
     "Softmax": lambda case: torch.nn.Softmax(-1),
     "LeakyReLU": lambda case: torch.nn.LeakyReLU(case.row.arguments["negative_slope"]),
-    "Activation": lambda case: torch.nn.GELU(),
+    "Activation": lambda case: ACTIVATIONS[case.row.arguments["activation"]](),
 }
