@@ -3,7 +3,7 @@
 //
 // A task has some columns for some rows, and packs the part of the matrix that it needs: that is
 // little beside its products, and no thread waits for another's packing. A matrix that meets few
-// rows is read as it lies.
+// rows is read as it lies; of a large one that meets more, blocks are packed (gemm.h).
 
 #include <algorithm>
 #include <cstring>

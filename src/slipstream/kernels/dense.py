@@ -1,8 +1,9 @@
 """The product of rows with a matrix, as dense layers take it, and its gradients.
 
-On the CPU, XLA is at the limit for large products; small ones, which it starts slowly and on one
-thread, have a form of our own there, and so has the gradient of the matrix. The rules below come
-from a few machines; long runs race the forms on theirs (race.py).
+On the CPU, XLA is near the limit for products of many rows. It starts small ones slowly and on one
+thread, and reads large matrices more slowly than it could: these have a form of our own there, and
+so has the gradient of the matrix. The rules below come from a few machines; long runs race the
+forms on theirs (race.py).
 """
 
 from __future__ import annotations
@@ -108,16 +109,18 @@ def _is_better(x: Any, matrix: Any, columns: int, forward: bool) -> bool:
     (rows, depth), work = x.shape, prod(x.shape) * columns
     if rows <= _FEW:
         return work >= rows * _WIDE
-    if not depth > 1 or work == 0:
+    if depth <= 1 or work == 0:
         return False
     several = native.threads() > 1
     if several and rows >= _SOME and matrix.size >= _VAST:
         return True
-    most = _MOST if several else _MOST_ALONE
-    begun = rows > _MANY or (forward and several and rows >= _SOME)
-    slow = rows < _CHAINED if begun else work <= most
-    narrow = columns <= _NARROW and depth <= _SHORT
-    return (slow or narrow) and depth <= _DEEPEST
+    if depth > _DEEPEST:
+        return False
+    if columns <= _NARROW and depth <= _SHORT:
+        return True
+    if rows > _MANY or (forward and several and rows >= _SOME):
+        return rows < _CHAINED
+    return work <= (_MOST if several else _MOST_ALONE)
 
 
 def _raced(flops: Callable[..., float]) -> Callable[..., bool]:

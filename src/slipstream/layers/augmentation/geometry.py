@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
+from slipstream.kernels.mirroring import mirror
 from slipstream.layers.augmentation.arguments import (
     between,
     limits,
@@ -50,8 +51,7 @@ class RandomFlip(Augmentation):
         return uniform(key, shape[0], 1)[0] < 0.5
 
     def _images(self, images: Any, draw: Any) -> Any:
-        axes = [axis for axis, way in ((1, "vertical"), (2, "horizontal")) if way in self.mode]
-        return jnp.where(draw[:, None, None, None], jnp.flip(images, axes), images)
+        return mirror(images, draw, "vertical" in self.mode, "horizontal" in self.mode)
 
     def _masks(self, masks: Any, draw: Any) -> Any:
         return self._images(masks, draw)
