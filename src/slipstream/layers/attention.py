@@ -12,7 +12,6 @@ from slipstream.core.random import layer_key
 from slipstream.core.registry import register
 from slipstream.kernels.attention import masked_softmax, visible
 from slipstream.kernels.batched import batched_product
-from slipstream.kernels.curves import curve
 
 
 class ReturnsScores(Layer):
@@ -88,7 +87,7 @@ class Attention(ReturnsScores):
             return scores if scale is None else scores * scale
         sums = query[:, :, None] + key[:, None]
         sums = sums if scale is None else scale * sums
-        return self.concat_score_weight.value * jnp.sum(curve("tanh", sums), axis=-1)
+        return self.concat_score_weight.value * jnp.sum(jnp.tanh(sums), axis=-1)
 
     def call(
         self,
@@ -172,7 +171,7 @@ class AdditiveAttention(Attention):
 
     def _scores(self, query: Any, key: Any) -> Any:
         """Scores ``(batch, queries, keys)`` before the softmax."""
-        sums = curve("tanh", query[:, :, None] + key[:, None])
+        sums = jnp.tanh(query[:, :, None] + key[:, None])
         return jnp.sum(sums * self.scale.value if self.use_scale else sums, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
