@@ -77,11 +77,11 @@ struct Lstm {
   static void finish(const Step<T>& s) {
     const int64_t n = s.units;
     along(n, [&](int64_t j, auto count) {
-      const Wide i = sigmoid(s.sum(j, count)), f = sigmoid(s.sum(n + j, count));
-      const Wide g = hyperbolic_tangent(s.sum(2 * n + j, count)), o = sigmoid(s.sum(3 * n + j, count));
+      const Wide i = gate(s.sum(j, count)), f = gate(s.sum(n + j, count));
+      const Wide g = tangent(s.sum(2 * n + j, count)), o = gate(s.sum(3 * n + j, count));
       const Wide c = take(s.c + j, count), next = f * c + i * g;
       put(s.c + j, next, count);
-      put(s.h + j, o * hyperbolic_tangent(next), count);
+      put(s.h + j, o * tangent(next), count);
       if (s.gates == nullptr) return;
       put(s.extra + j, c, count);
       put(s.gates + j, i, count);
@@ -97,7 +97,7 @@ struct Lstm {
     along(n, [&](int64_t j, auto count) {
       const Wide i = take(s.gates + j, count), f = take(s.gates + n + j, count);
       const Wide g = take(s.gates + 2 * n + j, count), o = take(s.gates + 3 * n + j, count);
-      const Wide c = take(s.extra + j, count), read = hyperbolic_tangent(f * c + i * g);
+      const Wide c = take(s.extra + j, count), read = tangent(f * c + i * g);
       const Wide dh = s.state(j, count);
       const Wide dc = take(s.c + j, count) + before_tangent(dh * o, read);
       s.give(j, before_gate(dc * g, i), count);
@@ -120,10 +120,10 @@ struct Gru {
   static void finish(const Step<T>& s) {
     const int64_t n = s.units;
     along(n, [&](int64_t j, auto count) {
-      const Wide u = sigmoid(s.sum(j, count)), r = sigmoid(s.sum(n + j, count));
+      const Wide u = gate(s.sum(j, count)), r = gate(s.sum(n + j, count));
       const Wide inner = take(s.inner + 2 * n + j, count) + take(s.bias + 3 * n + j, count);
       const Wide outer = take(s.z + 2 * n + j, count) + take(s.bias + 2 * n + j, count);
-      const Wide candidate = hyperbolic_tangent(outer + r * inner);
+      const Wide candidate = tangent(outer + r * inner);
       put(s.h + j, candidate + u * (take(s.h + j, count) - candidate), count);
       if (s.gates == nullptr) return;
       put(s.extra + j, inner, count);
@@ -165,7 +165,7 @@ struct GruResetFirst {
   static void begin(const Step<T>& s) {
     const int64_t n = s.units;
     along(n, [&](int64_t j, auto count) {
-      const Wide u = sigmoid(s.sum(j, count)), r = sigmoid(s.sum(n + j, count));
+      const Wide u = gate(s.sum(j, count)), r = gate(s.sum(n + j, count));
       const Wide left = r * take(s.left + j, count);
       put(s.left + j, left, count);
       put(s.inner + j, u, count);
@@ -181,7 +181,7 @@ struct GruResetFirst {
     const int64_t n = s.units;
     along(n, [&](int64_t j, auto count) {
       const Wide u = take(s.inner + j, count);
-      const Wide candidate = hyperbolic_tangent(s.sum(2 * n + j, count));
+      const Wide candidate = tangent(s.sum(2 * n + j, count));
       put(s.h + j, candidate + u * (take(s.h + j, count) - candidate), count);
       if (s.gates != nullptr) put(s.gates + 2 * n + j, candidate, count);
     });
@@ -211,7 +211,7 @@ struct GruResetFirst {
 };
 
 struct Tangent {
-  static SLIPSTREAM_INLINE Wide value(Wide x) { return hyperbolic_tangent(x); }
+  static SLIPSTREAM_INLINE Wide value(Wide x) { return tangent(x); }
   static SLIPSTREAM_INLINE Wide before(Wide gradient, Wide y) {
     return before_tangent(gradient, y);
   }

@@ -185,9 +185,8 @@ struct Exponential {
 
   // x from -87.3 to 88.3
   SLIPSTREAM_INLINE static Exponential within(V x) {
-    typedef typename VectorOf<kSize<V>>::Bits Bits;
-    // Adding 1.5 * 2^23 rounds to a whole number n; 127 more leave n + 127 in the lowest bits.
-    const V magic = splat<V>(12582912.0f + 127.0f);
+    typedef typename VectorOf<kSize<V>>::Int Int;
+    const V magic = splat<V>(12582912.0f);  // adding 1.5 * 2^23 rounds to a whole number
     const V shifted = x * 1.44269504f + magic, whole = shifted - magic;
     const V rest = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
     V y = rest * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -196,9 +195,9 @@ struct Exponential {
     y = y * rest + 1.6666665459e-1f;
     y = y * rest + 5.0000001201e-1f;
     y = y * (rest * rest) + rest;
-    Bits power;
+    Int power;
     std::memcpy(&power, &shifted, sizeof power);
-    power <<= 23;
+    power = (power + 127) << 23;
     V scale;
     std::memcpy(&scale, &power, sizeof scale);
     return {scale, y};
@@ -224,21 +223,30 @@ SLIPSTREAM_INLINE V exponential(V x) {
   return x < -87.3f ? V{} : y;
 }
 
-// e^x - 1 with all digits near 0 too, x bounded to where it is a float.
+// e^x - 1 for x <= 0, with all digits near 0 too.
 template <class V>
 SLIPSTREAM_INLINE V exponential_less_one(V x) {
-  return Exponential<V>::within(no_more(no_less(x, -87.3f), 88.3f)).less_one();
+  return Exponential<V>::within(no_less(x, -87.3f)).less_one();
 }
 
 template <class V>
 SLIPSTREAM_INLINE V sigmoid(V x) {
-  return 1.0f / (2.0f + exponential_less_one(-x));
+  const V odds = Exponential<V>::within(no_more(no_less(-x, -87.3f), 88.3f)).value();
+  return 1.0f / (1.0f + odds);
 }
 
+// -u / (u + 2) with u = e^(-2 |x|) - 1, and the sign of x.
 template <class V>
 SLIPSTREAM_INLINE V hyperbolic_tangent(V x) {
-  const V grown = exponential_less_one(x + x);
-  return grown / (grown + 2.0f);
+  typedef typename VectorOf<kSize<V>>::Int Int;
+  const V u = exponential_less_one(magnitude(x) * -2.0f), y = u / (u + 2.0f);
+  Int sign, bits;
+  std::memcpy(&sign, &x, sizeof sign);
+  std::memcpy(&bits, &y, sizeof bits);
+  bits = (bits & 0x7fffffff) | (sign & ~0x7fffffff);
+  V result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
 }
 
 }  // namespace slipstream
