@@ -235,18 +235,16 @@ SLIPSTREAM_INLINE V sigmoid(V x) {
   return 1.0f / (1.0f + odds);
 }
 
-// -u / (u + 2) with u = e^(-2 |x|) - 1, and the sign of x.
+// 1 - 2 / (e^2x + 1), exact to rounding where the slope is the small rest of it from 1, and its
+// series near 0, where the difference would lose digits.
 template <class V>
 SLIPSTREAM_INLINE V hyperbolic_tangent(V x) {
-  typedef typename VectorOf<kSize<V>>::Int Int;
-  const V u = exponential_less_one(magnitude(x) * -2.0f), y = u / (u + 2.0f);
-  Int sign, bits;
-  std::memcpy(&sign, &x, sizeof sign);
-  std::memcpy(&bits, &y, sizeof bits);
-  bits = (bits & 0x7fffffff) | (sign & ~0x7fffffff);
-  V result;
-  std::memcpy(&result, &bits, sizeof result);
-  return result;
+  const V square = x * x, doubled = no_more(no_less(x + x, -87.3f), 88.3f);
+  const V far = 1.0f - 2.0f / (Exponential<V>::within(doubled).value() + 1.0f);
+  V near = square * -5.3968254e-2f + 1.3333333e-1f;
+  near = near * square - 3.3333333e-1f;
+  near = near * square * x + x;
+  return square < 0.04f ? near : far;
 }
 
 }  // namespace slipstream
