@@ -185,8 +185,9 @@ struct Exponential {
 
   // x from -87.3 to 88.3
   SLIPSTREAM_INLINE static Exponential within(V x) {
-    typedef typename VectorOf<kSize<V>>::Int Int;
-    const V magic = splat<V>(12582912.0f);  // adding 1.5 * 2^23 rounds to a whole number
+    typedef typename VectorOf<kSize<V>>::Bits Bits;
+    // Adding 1.5 * 2^23 rounds to a whole number n; 127 more leave n + 127 in the lowest bits.
+    const V magic = splat<V>(12582912.0f + 127.0f);
     const V shifted = x * 1.44269504f + magic, whole = shifted - magic;
     const V rest = (x - whole * 0.693359375f) - whole * -2.12194440e-4f;
     V y = rest * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -195,9 +196,9 @@ struct Exponential {
     y = y * rest + 1.6666665459e-1f;
     y = y * rest + 5.0000001201e-1f;
     y = y * (rest * rest) + rest;
-    Int power;
+    Bits power;
     std::memcpy(&power, &shifted, sizeof power);
-    power = (power + 127) << 23;
+    power <<= 23;
     V scale;
     std::memcpy(&scale, &power, sizeof scale);
     return {scale, y};
@@ -223,10 +224,10 @@ SLIPSTREAM_INLINE V exponential(V x) {
   return x < -87.3f ? V{} : y;
 }
 
-// e^x - 1 for x <= 0, with all digits near 0 too.
+// e^x - 1 with all digits near 0 too, x bounded to where it is a float.
 template <class V>
 SLIPSTREAM_INLINE V exponential_less_one(V x) {
-  return Exponential<V>::within(no_less(x, -87.3f)).less_one();
+  return Exponential<V>::within(no_more(no_less(x, -87.3f), 88.3f)).less_one();
 }
 
 template <class V>
