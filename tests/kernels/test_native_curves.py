@@ -166,6 +166,21 @@ def test_activations_that_are_made_of_it(name):
     agree(getattr(ops, name), 2 * normal(6, 34))
 
 
+@pytest.mark.parametrize("name", ["elu", "celu"])
+def test_the_slope_of_an_activation_may_be_trained(name):
+    """An `alpha` that is an array, as in a layer of one's own."""
+    x, alpha, step = normal(6, 34), 0.7, 1e-3
+    function = getattr(ops, name)
+    np.testing.assert_allclose(function(x, jnp.float32(alpha)), function(x, alpha), rtol=2e-5)
+    slope = jax.jit(jax.grad(lambda alpha: function(x, alpha).sum()))(alpha)
+    wide = np.minimum(np.asarray(x, "d"), 0)
+    inner = {"elu": lambda alpha: 1.0, "celu": lambda alpha: 1 / alpha}[name]
+    one, other = (
+        each * np.expm1(wide * inner(each)).sum() for each in (alpha + step, alpha - step)
+    )
+    np.testing.assert_allclose(slope, (one - other) / (2 * step), rtol=1e-3)
+
+
 def test_a_switch_takes_the_reference():
     with native.kernels("reference"):
         lowered = jax.jit(lambda x: ops.gelu(x)).lower(jnp.ones(32))

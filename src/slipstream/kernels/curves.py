@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import jax
@@ -30,12 +31,17 @@ def curve(kind: str, x: Any) -> Any:
     return _curve(x, kind=kind, right=1.0, left=1.0, inner=1.0)[0]
 
 
-def elu(x: Any, right: float = 1.0, left: float = 1.0, inner: float = 1.0) -> Any:
-    """``right * x`` above 0, ``left * (exp(inner * x) - 1)`` below, of floats of any shape."""
+def elu(x: Any, right: Any = 1.0, left: Any = 1.0, inner: Any = 1.0) -> Any:
+    """``right * x`` above 0, ``left * (exp(inner * x) - 1)`` below, of floats of any shape.
+
+    The three are numbers; arrays, which may be trained, take the plain form.
+    """
+    if not all(isinstance(each, Real) for each in (right, left, inner)):
+        return _plain_elu(x, right, left, inner)
     return _curve(x, kind="elu", right=float(right), left=float(left), inner=float(inner))[0]
 
 
-def _plain_elu(x: Any, right: float, left: float, inner: float) -> Any:
+def _plain_elu(x: Any, right: Any, left: Any, inner: Any) -> Any:
     return jnp.where(x > 0, right * x, left * jnp.expm1(inner * jnp.where(x > 0, 0.0, x)))
 
 
