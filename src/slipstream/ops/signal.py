@@ -8,15 +8,20 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, Arrays, operation
+from slipstream.kernels.spectrum import frames, overlapped, overlapped_spectra, spectra
 from slipstream.ops.define import as_float
 
 math = operation("math")
 
 
-def _complex(x: Any) -> Any:
+def _parts(x: Any) -> tuple[Any, Any]:
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise ValueError("A complex input is a pair of arrays (real, imaginary).")
-    return jax.lax.complex(as_float(x[0]), as_float(x[1]))
+    return as_float(x[0]), as_float(x[1])
+
+
+def _complex(x: Any) -> Any:
+    return jax.lax.complex(*_parts(x))
 
 
 def _pair(x: Any) -> tuple[Any, Any]:
@@ -81,13 +86,7 @@ def polar(abs_: Array, angle: Array) -> Any:
 @math
 def extract_sequences(x: Array, sequence_length: int, sequence_stride: int) -> Any:
     """Overlapping pieces ``(…, pieces, sequence_length)`` of the last axis, `stride` apart."""
-    x = jnp.asarray(x)
-    return x[..., _places(x.shape[-1], sequence_length, sequence_stride)]
-
-
-def _places(size: int, length: int, stride: int) -> Any:
-    pieces = 1 + (size - length) // stride
-    return jnp.arange(pieces)[:, None] * stride + jnp.arange(length)
+    return frames(jnp.asarray(x), sequence_length, sequence_stride)
 
 
 def _window(window: Any, length: int, fft_length: int, dtype: Any) -> Any:
@@ -146,8 +145,7 @@ def stft(
     if center:
         half = fft_length // 2
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(half, half)], "reflect")
-    pieces = x[..., _places(x.shape[-1], fft_length, sequence_stride)]
-    return _pair(jnp.fft.rfft(pieces * _window(window, sequence_length, fft_length, x.dtype)))
+    return spectra(x, _window(window, sequence_length, fft_length, x.dtype), sequence_stride)
 
 
 @operation("math", "ISTFT")
@@ -172,18 +170,12 @@ def istft(
         ``(…, time)``.
     """
     _check_lengths("istft", sequence_length, fft_length)
-    pieces = jnp.fft.irfft(_complex(x), fft_length)
-    weights = _window(window, sequence_length, fft_length, pieces.dtype)
-    count = pieces.shape[-2]
-    size = fft_length + sequence_stride * (count - 1)
-    places = _places(size, fft_length, sequence_stride)
-
-    def overlap(values: Any) -> Any:
-        return jnp.zeros((*values.shape[:-2], size), values.dtype).at[..., places].add(values)
-
-    result = overlap(pieces * weights)
+    real, imag = _parts(x)
+    weights = _window(window, sequence_length, fft_length, real.dtype)
+    result = overlapped_spectra(real, imag, weights, sequence_stride)
+    count, size = real.shape[-2], result.shape[-1]
     if window is not None:
-        norm = overlap(jnp.broadcast_to(weights**2, (count, fft_length)))
+        norm = overlapped(jnp.broadcast_to(weights**2, (count, fft_length)), sequence_stride)
         result = jnp.where(norm > 1e-11, result / jnp.where(norm > 1e-11, norm, 1), result)
     start = fft_length // 2 if center else 0
     end = size - start if length is None else start + length

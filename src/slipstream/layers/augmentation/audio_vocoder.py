@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from slipstream.core.registry import register
+from slipstream.kernels.spectrum import overlapped, overlapped_spectra, spectra
 from slipstream.layers.augmentation.arguments import between, limits, uniform
 from slipstream.layers.augmentation.sequence_base import SignalDrawing, two_ends
 
@@ -131,13 +132,12 @@ def stretched(rows: Any, rate: Any, length: int, size: int, highest: Any = None)
     hop, bins = size // 4, jnp.arange(size // 2 + 1)
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
     count = -(-length // hop) + 1
-    spectrum = _frames(rows, size, hop) * window
-    spectrum = jnp.fft.rfft(spectrum)
-    last = spectrum.shape[1] - 1
+    real, imag = spectra(_around_middles(rows, size, hop), window, hop)
+    last = real.shape[1] - 1
     places = jnp.arange(count) * rate[:, None]
     first = jnp.minimum(jnp.floor(places).astype(jnp.int32), last)
     share = jnp.where(places < last, places - first, 0)[..., None]
-    magnitude, phase = jnp.abs(spectrum), jnp.angle(spectrum)
+    magnitude, phase = jnp.abs(lax.complex(real, imag)), jnp.arctan2(imag, real)
 
     def at(values: Any, frames: Any) -> Any:
         return jnp.take_along_axis(values, frames[..., None], 1)
@@ -155,28 +155,17 @@ def stretched(rows: Any, rate: Any, length: int, size: int, highest: Any = None)
     angle = phase[:, :1] + quarter + summed
     if highest is not None:
         loud = jnp.where(bins <= highest[:, None, None] * (size // 2), loud, 0)
-    pieces = jnp.fft.irfft(loud * jnp.exp(1j * angle), size) * window
-    weight = _overlapped(jnp.broadcast_to(window**2, pieces.shape[1:])[None], hop)
-    whole = _overlapped(pieces, hop) / jnp.maximum(weight, 1e-3)
+    whole = overlapped_spectra(loud * jnp.cos(angle), loud * jnp.sin(angle), window, hop)
+    whole = whole / jnp.maximum(overlapped(jnp.tile(window**2, (count, 1)), hop), 1e-3)
     return whole[:, size // 2 : size // 2 + length].astype(rows.dtype)
 
 
-def _frames(rows: Any, size: int, hop: int) -> Any:
-    """Frames ``(rows, frames, size)`` whose middles are `hop` apart, the first at sample 0."""
+def _around_middles(rows: Any, size: int, hop: int) -> Any:
+    """Sounds with silence around them, so that frames' middles are `hop` apart from sample 0 on."""
     samples = rows.shape[1]
     count = -(-samples // hop) + 1
     spare = (count + 3) * hop - samples - size // 2
-    parts = jnp.pad(rows, [(0, 0), (size // 2, spare)]).reshape(rows.shape[0], count + 3, hop)
-    return jnp.concatenate([parts[:, i : i + count] for i in range(4)], -1)
-
-
-def _overlapped(pieces: Any, hop: int) -> Any:
-    """The sum of frames ``(rows, frames, 4 * hop)`` that begin `hop` apart."""
-    count = pieces.shape[1]
-    parts = pieces.reshape(*pieces.shape[:2], 4, hop)
-    shifted = [jnp.pad(parts[:, :, i], [(0, 0), (i, 3 - i), (0, 0)]) for i in range(4)]
-    total = functools.reduce(jnp.add, shifted)
-    return total.reshape(pieces.shape[0], (count + 3) * hop)
+    return jnp.pad(rows, [(0, 0), (size // 2, spare)])
 
 
 def _cubic(rows: Any, places: Any) -> Any:

@@ -1,16 +1,10 @@
-"""Sound in overlapping pieces, weighted by a window."""
+"""The windows that weigh pieces of sound."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-
-
-def frames(signal: Any, length: int, step: int) -> Any:
-    """Pieces of a signal ``(…, samples)``, one every `step`: ``(…, frames, length)``."""
-    count = (signal.shape[-1] - length) // step + 1
-    return signal[..., np.arange(count)[:, None] * step + np.arange(length)]
 
 
 def window_values(window: Any, length: int, periodic: bool) -> np.ndarray:

@@ -6,12 +6,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from slipstream.core import registry
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 from slipstream.kernels.dense import product
-from slipstream.layers.preprocessing.framing import frames, window_values
+from slipstream.kernels.spectrum import spectra
+from slipstream.layers.preprocessing.framing import window_values
 from slipstream.layers.preprocessing.host import one_of
 
 
@@ -89,12 +91,11 @@ class MelSpectrogram(Layer):
         spare = self.fft_length - self.sequence_length
         window = window_values(self.window, self.sequence_length, periodic=True)
         window = np.pad(window, (spare // 2, spare - spare // 2)).astype(np.float32)
-        pieces = frames(signal, self.fft_length, self.sequence_stride) * window
-        spectrum = jnp.fft.rfft(pieces)
+        real, imag = spectra(signal, window, self.sequence_stride)
         if self.mag_exp == 2:
-            power = spectrum.real**2 + spectrum.imag**2  # without the root that the square undoes
+            power = real**2 + imag**2  # without the root that the square undoes
         else:
-            power = jnp.abs(spectrum) ** self.mag_exp
+            power = jnp.abs(lax.complex(real, imag)) ** self.mag_exp
         bands = jnp.swapaxes(product(power, self._bands()), -1, -2)
         if self.power_to_db:
             bands = 10 * jnp.log10(jnp.maximum(bands, self.min_power))

@@ -12,7 +12,8 @@ from slipstream.core import config, registry
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
-from slipstream.layers.preprocessing.framing import frames, window_values
+from slipstream.kernels.spectrum import frames
+from slipstream.layers.preprocessing.framing import window_values
 from slipstream.layers.preprocessing.host import one_of
 
 _SCALINGS = ("density", "spectrum", None)

@@ -1,0 +1,166 @@
+"""Spectra of a signal's overlapping pieces, and signals put together from them."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from slipstream.kernels import forms, native
+
+_SLICES = 32  # as many the compiler joins quickly; more pieces at a sample are gathered
+
+
+def frames(x: Any, size: int, stride: int) -> Any:
+    """Pieces of a signal ``(…, samples)``, one every `stride`: ``(…, pieces, size)``."""
+    count = (x.shape[-1] - size) // stride + 1
+    shifts = -(-size // stride)
+    if shifts > _SLICES:
+        return x[..., _places(count, size, stride)]
+    spare = max(0, (count + shifts - 1) * stride - x.shape[-1])
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, spare)])
+    parts = []
+    for i in range(shifts):
+        blocks = x[..., i * stride : (i + count) * stride].reshape(*x.shape[:-1], count, stride)
+        parts.append(blocks[..., : size - i * stride])
+    return jnp.concatenate(parts, -1)
+
+
+def overlapped(pieces: Any, stride: int) -> Any:
+    """The sum ``(…, samples)`` of pieces ``(…, pieces, size)`` that begin `stride` apart."""
+    *outer, count, size = pieces.shape
+    samples, shifts = (count - 1) * stride + size, -(-size // stride)
+    around = [(0, 0)] * len(outer)
+    if shifts > _SLICES:
+        places = _places(count, size, stride)
+        return jnp.zeros((*outer, samples), pieces.dtype).at[..., places].add(pieces)
+    pieces = jnp.pad(pieces, [*around, (0, 0), (0, shifts * stride - size)])
+    parts = pieces.reshape(*outer, count, shifts, stride)
+    moved = [
+        jnp.pad(parts[..., i, :], [*around, (i, shifts - 1 - i), (0, 0)]) for i in range(shifts)
+    ]
+    total = functools.reduce(jnp.add, moved)
+    return total.reshape(*outer, (count + shifts - 1) * stride)[..., :samples]
+
+
+def _places(count: int, size: int, stride: int) -> Any:
+    return jnp.arange(count)[:, None] * stride + jnp.arange(size)
+
+
+def spectra(x: Any, window: Any, stride: int) -> tuple[Any, Any]:
+    """The Fourier transforms of a signal's pieces under a window, one piece every `stride`.
+
+    Args:
+        x: real signals ``(…, samples)``, at least as long as the window.
+        window: ``(size,)``.
+
+    Returns:
+        Real and imaginary parts ``(…, pieces, size // 2 + 1)``.
+    """
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    found = _spectra(rows, window, stride=stride)
+    real, imag = (each.reshape(*x.shape[:-1], *each.shape[1:]) for each in found)
+    return real, imag
+
+
+def overlapped_spectra(real: Any, imag: Any, window: Any, stride: int) -> Any:
+    """The sum of the inverse transforms under a window, which begin `stride` apart.
+
+    Args:
+        real, imag: ``(…, pieces, size // 2 + 1)``.
+        window: ``(size,)``.
+
+    Returns:
+        ``(…, (pieces - 1) * stride + size)``.
+    """
+    outer = real.shape[:-2]
+    given = (each.reshape(math.prod(outer), *each.shape[-2:]) for each in (real, imag))
+    found = _overlapped_spectra(*given, window, stride=stride)[0]
+    return found.reshape(*outer, found.shape[-1])
+
+
+def _plain_spectra(x: Any, window: Any, *, stride: int) -> Any:
+    found = jnp.fft.rfft(frames(x, window.shape[0], stride) * window)
+    return (found.real, found.imag), ()
+
+
+def _plain_overlapped(real: Any, imag: Any, window: Any, *, stride: int) -> Any:
+    pieces = jnp.fft.irfft(jax.lax.complex(real, imag), window.shape[0])
+    return (overlapped(pieces * window, stride),), ()
+
+
+def _forward(x: Any, window: Any, stride: int) -> list[Any]:
+    count, bins = (x.shape[1] - window.shape[0]) // stride + 1, window.shape[0] // 2 + 1
+    result = jax.ShapeDtypeStruct((x.shape[0], count, bins), x.dtype)
+    return native.call("spectra", [result, result], x, window, stride=stride)
+
+
+def _backward(real: Any, imag: Any, window: Any, stride: int, share: float) -> Any:
+    """Sums over whole circles; `share`: of every frequency but the first and the last."""
+    samples = (real.shape[1] - 1) * stride + window.shape[0]
+    result = jax.ShapeDtypeStruct((real.shape[0], samples), real.dtype)
+    return native.call(
+        "overlapped_spectra", result, real, imag, window, stride=stride, share=share
+    )
+
+
+def _compiled_spectra(x: Any, window: Any, *, save: bool, stride: int) -> Any:
+    return tuple(_forward(x, window, stride))
+
+
+def _compiled_overlapped(real: Any, imag: Any, window: Any, *, save: bool, stride: int) -> Any:
+    return (_backward(real, imag, window / window.shape[0], stride, 1.0),)
+
+
+def _spectra_gradient(
+    arrays: Any, saved: Any, cotangents: Any, *, stride: int, places: tuple[int, ...]
+) -> list[Any]:
+    x, window = arrays
+    found = []
+    if 0 in places:
+        # Each frequency once, where a real signal's transform has it and its mirror image.
+        dx = _backward(*cotangents, window, stride, 0.5)
+        found.append(jnp.pad(dx, [(0, 0), (0, x.shape[1] - dx.shape[1])]))
+    if 1 in places:
+        back = jax.vjp(lambda window: _plain_spectra(x, window, stride=stride)[0], window)[1]
+        found += back(tuple(cotangents))
+    return found
+
+
+def _overlapped_gradient(
+    arrays: Any, saved: Any, cotangents: Any, *, stride: int, places: tuple[int, ...]
+) -> list[Any]:
+    real, imag, window = arrays
+    size = window.shape[0]
+    ends = jnp.arange(real.shape[-1]) % (size // 2) == 0
+    found = []
+    if 0 in places or 1 in places:
+        parts = _forward(cotangents[0], window / size, stride)
+        found = [parts[i] * jnp.where(ends, 1, 2) for i in (0, 1) if i in places]
+    if 2 in places:
+        back = jax.vjp(lambda w: _plain_overlapped(real, imag, w, stride=stride)[0], window)[1]
+        found += back(tuple(cotangents))
+    return found
+
+
+def _supports(*arrays: Any, stride: int) -> bool:
+    size = arrays[-1].shape[0]
+    half = size // 2
+    for factor in (2, 3, 5):
+        while half and half % factor == 0:
+            half //= factor
+    fits = size % 2 == 0 and half == 1 and arrays[0].size > 0
+    return fits and all(each.dtype == "float32" for each in arrays)
+
+
+_spectra = forms.differentiable(
+    "spectra", _plain_spectra, _compiled_spectra, _spectra_gradient, _supports,
+    inputs=2, sparing=True,
+)  # fmt: skip
+_overlapped_spectra = forms.differentiable(
+    "overlapped_spectra", _plain_overlapped, _compiled_overlapped, _overlapped_gradient, _supports,
+    inputs=3, sparing=True,
+)  # fmt: skip
