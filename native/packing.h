@@ -14,7 +14,8 @@ struct Product {
 };
 
 // Four rows of four numbers as four columns.
-SLIPSTREAM_INLINE void turn(const float* from, int64_t step, float* to, int64_t to_step) {
+SLIPSTREAM_INLINE void turn(Vector<4>, const float* from, int64_t step, float* to,
+                            int64_t to_step) {
   typedef Vector<4> Four;
   const Four a = load<Four>(from), b = load<Four>(from + step), c = load<Four>(from + 2 * step),
              d = load<Four>(from + 3 * step);
@@ -26,6 +27,24 @@ SLIPSTREAM_INLINE void turn(const float* from, int64_t step, float* to, int64_t 
   store(to + to_step, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
   store(to + 2 * to_step, __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5));
   store(to + 3 * to_step, __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7));
+}
+
+// Eight rows, the latter four of which a load puts beside the former.
+SLIPSTREAM_INLINE void turn(Vector<8>, const float* from, int64_t step, float* to,
+                            int64_t to_step) {
+  const auto both = [&](int64_t row) {
+    return __builtin_shufflevector(load<Vector<4>>(from + row * step),
+                                   load<Vector<4>>(from + (row + 4) * step), 0, 1, 2, 3, 4, 5, 6, 7);
+  };
+  const Vector<8> a = both(0), b = both(1), c = both(2), d = both(3);
+  const Vector<8> ab = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+  const Vector<8> cd = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+  const Vector<8> ab2 = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  const Vector<8> cd2 = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+  store(to, __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13));
+  store(to + to_step, __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15));
+  store(to + 2 * to_step, __builtin_shufflevector(ab2, cd2, 0, 1, 8, 9, 4, 5, 12, 13));
+  store(to + 3 * to_step, __builtin_shufflevector(ab2, cd2, 2, 3, 10, 11, 6, 7, 14, 15));
 }
 
 // Some columns of a matrix, a vector of them a row; lanes after the last of them are zero.
@@ -51,18 +70,25 @@ template <class T>
 void pack_turned(const T* rows, int64_t step, int64_t count, int64_t depth, float* to,
                  int64_t width) {
   constexpr int64_t line = 64 / sizeof(T), few = 4;
+  [[maybe_unused]] const auto turn_rows = [&](auto vector, int64_t& j, int64_t begin, int64_t end) {
+    constexpr int64_t some = kSize<decltype(vector)>;
+    for (; j + some <= count; j += some) {
+      for (int64_t i = 0; i < some; ++i) __builtin_prefetch(rows + (j + 12 + i) * step + begin);
+      int64_t k = begin;
+      for (; k + few <= end; k += few)
+        turn(vector, rows + j * step + k, step, to + k * width + j, width);
+      for (; k < end; ++k)
+        for (int64_t i = j; i < j + some; ++i) to[k * width + i] = rows[i * step + k];
+    }
+  };
   if (count < width) std::memset(to, 0, depth * width * sizeof(float));
   for (int64_t begin = 0; begin < depth; begin += line) {
     const int64_t end = std::min(begin + line, depth);
     int64_t j = 0;
-    if constexpr (std::is_same_v<T, float>)
-      for (; j + few <= count; j += few) {
-        for (int64_t i = 0; i < few; ++i) __builtin_prefetch(rows + (j + 3 * few + i) * step + begin);
-        int64_t k = begin;
-        for (; k + few <= end; k += few) turn(rows + j * step + k, step, to + k * width + j, width);
-        for (; k < end; ++k)
-          for (int64_t i = j; i < j + few; ++i) to[k * width + i] = rows[i * step + k];
-      }
+    if constexpr (std::is_same_v<T, float>) {
+      turn_rows(Vector<std::min(8, kLanes)>{}, j, begin, end);
+      turn_rows(Vector<4>{}, j, begin, end);
+    }
     for (; j < count; ++j)
       for (int64_t k = begin; k < end; ++k) to[k * width + j] = to_float(rows[j * step + k]);
   }
