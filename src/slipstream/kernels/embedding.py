@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from slipstream.kernels import forms, gathering, native
+from slipstream.kernels import forms, native
 
 
 def look_up(table: Any, indices: Any) -> Any:
@@ -23,8 +23,6 @@ def _reference(table: Any, indices: Any) -> Any:
 
 
 def _value(table: Any, indices: Any, *, save: bool) -> Any:
-    if gathering.fits(table, indices):
-        return (gathering.compiled(table, indices),)
     return _reference(table, indices)[0]
 
 

@@ -12,7 +12,6 @@ from slipstream.core import engine
 from slipstream.core.cost import Cost
 from slipstream.core.cost import count as count_cost
 from slipstream.kernels import native, race
-from slipstream.kernels.gathering import take_rows
 from slipstream.training.clock import Clock
 from slipstream.training.draws import Draws
 from slipstream.training.stored import Store
@@ -170,7 +169,7 @@ class LoopProgram:
         rows = jax.lax.dynamic_index_in_dim(order, place, keepdims=False)
         mask = rows >= 0 if partial else None
         picked = jnp.maximum(rows, 0) if partial else rows
-        batch = jax.tree.map(lambda leaf: take_rows(leaf, picked), data)
+        batch = jax.tree.map(lambda leaf: leaf.at[picked].get(mode="promise_in_bounds"), data)
         return self._step(carry, frozen, batch, mask)
 
     def _steps_of(
