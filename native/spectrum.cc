@@ -100,6 +100,17 @@ ffi::Error run_forward(Threads threads, int64_t stride, Array x, Array window, O
   return ffi::Error::Success();
 }
 
+ffi::Error run_cut(Threads threads, int64_t stride, Array x, Output y) {
+  const int64_t samples = x.dimensions()[1], count = y->dimensions()[1], size = y->dimensions()[2];
+  parallel_ranges(threads, x.dimensions()[0] * count, 16384 / size + 1,
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i)
+                      std::copy_n(data<float>(x) + i / count * samples + i % count * stride, size,
+                                  data<float>(y) + i * size);
+                  });
+  return ffi::Error::Success();
+}
+
 // Adds up what the pieces have at samples [begin, end), the first piece first.
 void overlap(const Pieces& p, const float* pieces, int64_t begin, int64_t end, float* y) {
   std::fill(y + begin, y + end, 0.0f);
@@ -114,10 +125,28 @@ void overlap(const Pieces& p, const float* pieces, int64_t begin, int64_t end, f
   }
 }
 
+// The signals that pieces add up to.
+void overlap_all(Threads& threads, const Pieces& p, const float* pieces, float* y) {
+  const int64_t samples = p.samples(), length = 4096, sections = (samples + length - 1) / length;
+  parallel_ranges(threads, p.rows * sections, 2, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / sections, from = i % sections * length;
+      overlap(p, pieces + row * p.count * p.size, from, std::min(from + length, samples),
+              y + row * samples);
+    }
+  });
+}
+
+ffi::Error run_overlap(Threads threads, int64_t stride, Array pieces, Output y) {
+  const Pieces p = {pieces.dimensions()[0], pieces.dimensions()[1], pieces.dimensions()[2], stride};
+  overlap_all(threads, p, data<float>(pieces), data<float>(y));
+  return ffi::Error::Success();
+}
+
 ffi::Error run_backward(Threads threads, int64_t stride, float share, Array real, Array imag,
                         Array window, Output y) {
   const Pieces p = {real.dimensions()[0], real.dimensions()[1], window.dimensions()[0], stride};
-  const int64_t samples = p.samples(), bins = p.bins();
+  const int64_t bins = p.bins();
   const Roots& roots = Roots::of(p.size);
   const float* const weights = data<float>(window);
   static thread_local Scratch all;
@@ -137,17 +166,16 @@ ffi::Error run_backward(Threads threads, int64_t stride, float share, Array real
     }
     pack_turned(found, kLanes, p.size, some, pieces + (row * p.count + first) * p.size, p.size);
   });
-  const int64_t length = 4096, sections = (samples + length - 1) / length;
-  parallel_ranges(threads, p.rows * sections, 2, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / sections, from = i % sections * length;
-      overlap(p, pieces + row * p.count * p.size, from, std::min(from + length, samples),
-              data<float>(y) + row * samples);
-    }
-  });
+  overlap_all(threads, p, pieces, data<float>(y));
   return ffi::Error::Success();
 }
 
+SLIPSTREAM_HANDLER(
+    pieces, run_cut,
+    ffi::Ffi::Bind().Ctx<Threads>().Attr<int64_t>("stride").Arg<Array>().Ret<Array>());
+SLIPSTREAM_HANDLER(
+    overlapped, run_overlap,
+    ffi::Ffi::Bind().Ctx<Threads>().Attr<int64_t>("stride").Arg<Array>().Ret<Array>());
 SLIPSTREAM_HANDLER(spectra, run_forward,
                    ffi::Ffi::Bind()
                        .Ctx<Threads>()

@@ -8,7 +8,8 @@ from native_cases import agree, name_of, needs_native, normal, others, passes_wi
 
 from slipstream import layers, ops
 from slipstream.kernels import native
-from slipstream.kernels.spectrum import frames, overlapped, overlapped_spectra, spectra
+from slipstream.kernels.pieces import frames, overlapped
+from slipstream.kernels.spectrum import overlapped_spectra, spectra
 
 pytestmark = needs_native
 
@@ -61,13 +62,16 @@ def test_overlapped_spectra(case):
 @pytest.mark.parametrize(("size", "stride"), [(7, 3), (8, 8), (5, 9), (40, 1), (100, 3)])
 def test_pieces_and_their_sum(size, stride):
     x = np.asarray(normal(2, 3, 150))
+    agree(lambda x: frames(x, size, stride), jnp.asarray(x))
+    agree(lambda pieces: overlapped(pieces, stride), normal(2, 3, 6, size))
     starts = range(0, 150 - size + 1, stride)
     pieces = np.stack([x[..., i : i + size] for i in starts], -2)
     np.testing.assert_array_equal(frames(jnp.asarray(x), size, stride), pieces)
     wanted = np.zeros((2, 3, starts[-1] + size))
     for place, i in enumerate(starts):
         wanted[..., i : i + size] += pieces[..., place, :]
-    np.testing.assert_allclose(overlapped(jnp.asarray(pieces), stride), wanted, rtol=1e-5, atol=1e-5)
+    found = overlapped(jnp.asarray(pieces), stride)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_curvature():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -10,44 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
-
-_SLICES = 32  # as many the compiler joins quickly; more pieces at a sample are gathered
-
-
-def frames(x: Any, size: int, stride: int) -> Any:
-    """Pieces of a signal ``(…, samples)``, one every `stride`: ``(…, pieces, size)``."""
-    count = (x.shape[-1] - size) // stride + 1
-    shifts = -(-size // stride)
-    if shifts > _SLICES:
-        return x[..., _places(count, size, stride)]
-    spare = max(0, (count + shifts - 1) * stride - x.shape[-1])
-    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, spare)])
-    parts = []
-    for i in range(shifts):
-        blocks = x[..., i * stride : (i + count) * stride].reshape(*x.shape[:-1], count, stride)
-        parts.append(blocks[..., : size - i * stride])
-    return jnp.concatenate(parts, -1)
-
-
-def overlapped(pieces: Any, stride: int) -> Any:
-    """The sum ``(…, samples)`` of pieces ``(…, pieces, size)`` that begin `stride` apart."""
-    *outer, count, size = pieces.shape
-    samples, shifts = (count - 1) * stride + size, -(-size // stride)
-    around = [(0, 0)] * len(outer)
-    if shifts > _SLICES:
-        places = _places(count, size, stride)
-        return jnp.zeros((*outer, samples), pieces.dtype).at[..., places].add(pieces)
-    pieces = jnp.pad(pieces, [*around, (0, 0), (0, shifts * stride - size)])
-    parts = pieces.reshape(*outer, count, shifts, stride)
-    moved = [
-        jnp.pad(parts[..., i, :], [*around, (i, shifts - 1 - i), (0, 0)]) for i in range(shifts)
-    ]
-    total = functools.reduce(jnp.add, moved)
-    return total.reshape(*outer, (count + shifts - 1) * stride)[..., :samples]
-
-
-def _places(count: int, size: int, stride: int) -> Any:
-    return jnp.arange(count)[:, None] * stride + jnp.arange(size)
+from slipstream.kernels.pieces import added, cut
 
 
 def spectra(x: Any, window: Any, stride: int) -> tuple[Any, Any]:
@@ -78,18 +40,18 @@ def overlapped_spectra(real: Any, imag: Any, window: Any, stride: int) -> Any:
     """
     outer = real.shape[:-2]
     given = (each.reshape(math.prod(outer), *each.shape[-2:]) for each in (real, imag))
-    found = _overlapped_spectra(*given, window, stride=stride)[0]
+    found = _overlapped(*given, window, stride=stride)[0]
     return found.reshape(*outer, found.shape[-1])
 
 
-def _plain_spectra(x: Any, window: Any, *, stride: int) -> Any:
-    found = jnp.fft.rfft(frames(x, window.shape[0], stride) * window)
+def _plain(x: Any, window: Any, *, stride: int) -> Any:
+    found = jnp.fft.rfft(cut(x, window.shape[0], stride) * window)
     return (found.real, found.imag), ()
 
 
 def _plain_overlapped(real: Any, imag: Any, window: Any, *, stride: int) -> Any:
     pieces = jnp.fft.irfft(jax.lax.complex(real, imag), window.shape[0])
-    return (overlapped(pieces * window, stride),), ()
+    return (added(pieces * window, stride),), ()
 
 
 def _forward(x: Any, window: Any, stride: int) -> list[Any]:
@@ -102,12 +64,10 @@ def _backward(real: Any, imag: Any, window: Any, stride: int, share: float) -> A
     """Sums over whole circles; `share`: of every frequency but the first and the last."""
     samples = (real.shape[1] - 1) * stride + window.shape[0]
     result = jax.ShapeDtypeStruct((real.shape[0], samples), real.dtype)
-    return native.call(
-        "overlapped_spectra", result, real, imag, window, stride=stride, share=share
-    )
+    return native.call("overlapped_spectra", result, real, imag, window, stride=stride, share=share)
 
 
-def _compiled_spectra(x: Any, window: Any, *, save: bool, stride: int) -> Any:
+def _compiled(x: Any, window: Any, *, save: bool, stride: int) -> Any:
     return tuple(_forward(x, window, stride))
 
 
@@ -115,17 +75,17 @@ def _compiled_overlapped(real: Any, imag: Any, window: Any, *, save: bool, strid
     return (_backward(real, imag, window / window.shape[0], stride, 1.0),)
 
 
-def _spectra_gradient(
+def _gradient(
     arrays: Any, saved: Any, cotangents: Any, *, stride: int, places: tuple[int, ...]
 ) -> list[Any]:
     x, window = arrays
     found = []
     if 0 in places:
         # Each frequency once, where a real signal's transform has it and its mirror image.
-        dx = _backward(*cotangents, window, stride, 0.5)
+        dx = _backward(cotangents[0], cotangents[1], window, stride, 0.5)
         found.append(jnp.pad(dx, [(0, 0), (0, x.shape[1] - dx.shape[1])]))
     if 1 in places:
-        back = jax.vjp(lambda window: _plain_spectra(x, window, stride=stride)[0], window)[1]
+        back = jax.vjp(lambda window: _plain(x, window, stride=stride)[0], window)[1]
         found += back(tuple(cotangents))
     return found
 
@@ -135,9 +95,9 @@ def _overlapped_gradient(
 ) -> list[Any]:
     real, imag, window = arrays
     size = window.shape[0]
-    ends = jnp.arange(real.shape[-1]) % (size // 2) == 0
     found = []
     if 0 in places or 1 in places:
+        ends = jnp.arange(real.shape[-1]) % (size // 2) == 0
         parts = _forward(cotangents[0], window / size, stride)
         found = [parts[i] * jnp.where(ends, 1, 2) for i in (0, 1) if i in places]
     if 2 in places:
@@ -147,6 +107,7 @@ def _overlapped_gradient(
 
 
 def _supports(*arrays: Any, stride: int) -> bool:
+    """Pieces of an even size, half of which has no prime factors but those of fourier.h."""
     size = arrays[-1].shape[0]
     half = size // 2
     for factor in (2, 3, 5):
@@ -157,10 +118,14 @@ def _supports(*arrays: Any, stride: int) -> bool:
 
 
 _spectra = forms.differentiable(
-    "spectra", _plain_spectra, _compiled_spectra, _spectra_gradient, _supports,
-    inputs=2, sparing=True,
-)  # fmt: skip
-_overlapped_spectra = forms.differentiable(
-    "overlapped_spectra", _plain_overlapped, _compiled_overlapped, _overlapped_gradient, _supports,
-    inputs=3, sparing=True,
-)  # fmt: skip
+    "spectra", _plain, _compiled, _gradient, _supports, inputs=2, sparing=True
+)
+_overlapped = forms.differentiable(
+    "overlapped_spectra",
+    _plain_overlapped,
+    _compiled_overlapped,
+    _overlapped_gradient,
+    _supports,
+    inputs=3,
+    sparing=True,
+)

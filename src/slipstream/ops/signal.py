@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.core.operation import Array, Arrays, operation
-from slipstream.kernels.spectrum import frames, overlapped, overlapped_spectra, spectra
+from slipstream.kernels.pieces import frames, overlapped
+from slipstream.kernels.spectrum import overlapped_spectra, spectra
 from slipstream.ops.define import as_float
 
 math = operation("math")

@@ -9,7 +9,8 @@ import numpy as np
 from jax import lax
 
 from slipstream.core.registry import register
-from slipstream.kernels.spectrum import overlapped, overlapped_spectra, spectra
+from slipstream.kernels.pieces import overlapped
+from slipstream.kernels.spectrum import overlapped_spectra, spectra
 from slipstream.layers.augmentation.arguments import between, limits, uniform
 from slipstream.layers.augmentation.sequence_base import SignalDrawing, two_ends
 

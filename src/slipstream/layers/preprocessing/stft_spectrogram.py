@@ -12,7 +12,8 @@ from slipstream.core import config, registry
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
-from slipstream.kernels.spectrum import frames
+from slipstream.kernels.dense import product
+from slipstream.kernels.pieces import frames
 from slipstream.layers.preprocessing.framing import window_values
 from slipstream.layers.preprocessing.host import one_of
 
@@ -145,21 +146,22 @@ class STFTSpectrogram(Layer):
         return found.reshape(*found.shape[:2], -1)
 
     def _transform(self, pieces: Any) -> Any:
-        def part(name: str) -> Any:
-            return pieces @ getattr(self, f"{name}_kernel").value[:, 0]
+        def waves(name: str) -> Any:
+            return getattr(self, f"{name}_kernel").value[:, 0]
 
         if self.mode in ("real", "imag"):
-            return part(self.mode)
-        real, imag = part("real"), part("imag")
+            return product(pieces, waves(self.mode))
+        parts = product(pieces, jnp.concatenate([waves("real"), waves("imag")], -1))
         if self.mode == "stft":
-            return jnp.concatenate([real, imag], -1)
+            return parts
+        real, imag = parts[..., : self._bins], parts[..., self._bins :]
         if self.mode == "angle":
             return jnp.arctan2(imag, real)
         power = real**2 + imag**2
         if self.mode == "psd":
             # Every frequency but 0 and the highest has a mirror image of equal power.
-            middle = slice(1, -1 if self._fft % 2 == 0 else None)
-            return power.at[..., middle].multiply(2)
+            bins = np.arange(self._bins)
+            return power * np.where(2 * bins % self._fft == 0, 1, 2).astype(power.dtype)
         magnitude = jnp.sqrt(jnp.maximum(power, config.epsilon() ** 2))
         return jnp.log(magnitude) if self.mode == "log" else magnitude
 
