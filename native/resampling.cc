@@ -30,9 +30,16 @@ struct Share {
   float weight;
 };
 
+// Neighbouring positions of a line's result that are written at once.
+struct Stretch {
+  int64_t position, count;
+  Takes takes;  // what each takes, or, of several, what the first copies: they copy neighbours
+};
+
 struct Maps {
   Sizes in, out;
   std::vector<Takes> runs[kAxes];
+  std::vector<Stretch> stretches;  // of the last axis
 
   // For each position of each axis in turn, where its run begins and `taps` weights; zeros at the
   // ends of these count for nothing.
@@ -46,6 +53,13 @@ struct Maps {
         while (begin < end && weights[begin] == 0.0f) ++begin;
         runs[a].push_back({*first + begin, end - begin, weights + begin});
       }
+    }
+    const std::vector<Takes>& line = runs[kAxes - 1];
+    for (int64_t i = 0, next; i < out[kAxes - 1]; i = next) {
+      const int64_t from = line[i].first;
+      for (next = i + 1; next < out[kAxes - 1]; ++next)
+        if (!line[i].copies(from) || !line[next].copies(from + next - i)) break;
+      stretches.push_back({i, next - i, line[i]});
     }
   }
 };
@@ -90,29 +104,32 @@ void add_lines(const std::vector<Share<T>>& shares, int64_t length, float* to) {
   });
 }
 
+// A line of the result from one of the input.
 template <class T, class U>
-void along_line(const std::vector<Takes>& runs, const T* line, int64_t channels, U* to) {
-  with_width(channels, [&](auto width) {
-    using V = decltype(width);
-    const int64_t positions = runs.size();
-    for (int64_t i = 0, next; i < positions; i = next) {
-      const Takes& run = runs[i];
-      // Neighbours that take one position each, neighbours too, are copied at once.
-      for (next = i + 1; next < positions; ++next)
-        if (!run.copies(run.first) || !runs[next].copies(run.first + next - i)) break;
-      const T* const from = line + run.first * channels;
-      const int64_t length = (next - i) * channels;
-      if (run.count == 0)
-        std::memset(to, 0, length * sizeof(U));
-      else
-        cover<V>(length, [&](auto vectors, int64_t at) {
-          add_terms<V, decltype(vectors)::value>(
-              run.count, [=](int64_t k) { return from + k * channels + at; },
-              [&](int64_t k) { return run.weights[k]; }, to + at);
-        });
-      to += length;
-    }
-  });
+void along_line(const Maps& maps, const T* line, int64_t channels, U* y) {
+  using Four = Vector<4>;
+  const int64_t numbers = maps.in[kAxes - 1] * channels, end = maps.out[kAxes - 1] * channels;
+  for (const Stretch& stretch : maps.stretches) {
+    const Takes& run = stretch.takes;
+    const T* const from = line + run.first * channels;
+    const int64_t first = stretch.position * channels, length = stretch.count * channels;
+    U* const to = y + first;
+    const auto sum = [&](auto vector, auto vectors, int64_t at) {
+      add_terms<decltype(vector), decltype(vectors)::value>(
+          run.count, [=](int64_t k) { return from + k * channels + at; },
+          [&](int64_t k) { return run.weights[k]; }, to + at);
+    };
+    const int64_t reach = (run.first + run.count - 1) * channels + kSize<Four>;
+    if (run.count == 0)
+      std::memset(to, 0, length * sizeof(U));
+    else if (length < kSize<Four> && reach <= numbers && first + kSize<Four> <= end)
+      sum(Four{}, Count<1>{}, 0);  // what is too much belongs to the next position, which is next
+    else
+      with_width(length, [&](auto width) {
+        cover<decltype(width)>(
+            length, [&](auto vectors, int64_t at) { sum(width, vectors, at); });
+      });
+  }
 }
 
 template <class T>
@@ -137,11 +154,11 @@ void apply(Threads& threads, const Maps& maps, int64_t batch, int64_t channels, 
       if (count == 0) {
         std::memset(to, 0, result * sizeof(T));
       } else if (count == 1 && shares[0].weight == 1.0f) {
-        along_line(maps.runs[2], shares[0].from, channels, to);
+        along_line(maps, shares[0].from, channels, to);
       } else {
         float* const sum = scratch.get(line);
         add_lines(shares, line, sum);
-        along_line(maps.runs[2], sum, channels, to);
+        along_line(maps, sum, channels, to);
       }
     }
   });

@@ -41,9 +41,17 @@ CASES = {
     "one-to-many": (resized(4, 3), (1, 1, 1, 8)),
     "many-to-one": (resized(1, 1), (1, 4, 3, 8)),
     "line": (resized(13), (3, 5, 9)),
+    "longer-rgb": (resized(8, 10), (2, 4, 5, 3)),
+    "shorter-rgb": (resized(3, 5), (2, 9, 7, 3)),
+    "shorter-smooth-rgb": (resized(3, 4, antialias=True), (2, 9, 7, 3)),
+    "one-rgb": (resized(1, 1), (2, 2, 2, 3)),
+    "repeat-rgb": (repeated((2, 3), (1, 2)), (2, 3, 5, 3)),
+    "five-channels": (resized(8, 10), (2, 4, 5, 5)),
     "pad": (padded((0, 0), (1, 2), (3, 0), (0, 0)), (2, 3, 4, 35)),
     "pad-3d": (padded((0, 0), (1, 1), (0, 2), (1, 0), (0, 0)), (2, 2, 3, 4, 16)),
     "crop": (padded((0, 0), (-1, -2), (0, -1), (0, 0)), (2, 5, 3, 16)),
+    "pad-one-channel": (padded((0, 0), (1, 2), (3, 1), (0, 0)), (2, 3, 4, 1)),
+    "crop-two-channels": (padded((0, 0), (-1, 0), (-1, -2), (0, 0)), (2, 5, 9, 2)),
     "nothing-left": (padded((0, 0), (-5, 9), (0, 0)), (2, 3, 16)),
     "pad-and-crop": (padded((1, 0), (-1, 3), (2, -2), (0, 0)), (2, 5, 3, 16)),
 }
@@ -60,7 +68,7 @@ def test_value_and_gradient(name, dtype):
 @pytest.mark.parametrize(
     ("function", "shape", "dtype"),
     [
-        (repeated((2, 2), (1, 2)), (2, 3, 3, 3), "float32"),  # few channels
+        (repeated((2, 2), (1, 2)), (2, 3, 3, 2), "float32"),  # few channels
         (repeated((2,) * 4, (1, 2, 3, 4)), (1, 2, 2, 2, 2, 8), "float32"),  # four axes
         (repeated((2, 2), (1, 2)), (0, 3, 3, 16), "float32"),
         (repeated((2, 2), (1, 2)), (2, 3, 3, 16), "int32"),

@@ -245,9 +245,10 @@ def _compiled(x: Any, *, axes: tuple[Axis, ...], backward: bool) -> Any:
 
 
 def _supports(x: Any, *, axes: tuple[Axis, ...], backward: bool) -> bool:
-    # Vectors run along the channels.
+    # Vectors run along the channels; where these are few, copies of several positions fill them.
     channels = prod(x.shape[axes[-1].place + 1 :])
-    return forms.floats(x) and x.size > 0 and channels >= 8 and len(_view(x.shape, axes)) <= 3
+    fills = channels >= 3 or all(axis.way == "shift" for axis in axes)
+    return forms.floats(x) and x.size > 0 and fills and len(_view(x.shape, axes)) <= 3
 
 
 def _transposed(cotangent: Any, x: Any, *, backward: bool, **how: Any) -> Any:

@@ -130,10 +130,10 @@ class Cropping(Margins):
     def call(self, inputs: Any) -> Any:
         """Crop."""
         self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
-        cuts = [slice(None)] * inputs.ndim
+        margins = [(0, 0)] * inputs.ndim
         for axis, (before, after) in zip(self.spatial_axes, self._ends()):
-            cuts[axis] = slice(before, inputs.shape[axis] - after)
-        return inputs[tuple(cuts)]
+            margins[axis] = (-before, -after)
+        return pad(inputs, margins)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, *shorter, channels)``."""

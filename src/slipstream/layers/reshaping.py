@@ -11,6 +11,7 @@ from slipstream.core import config
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
+from slipstream.kernels.resampling import repeat
 
 
 @register("layer")
@@ -171,7 +172,7 @@ class RepeatVector(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Repeat."""
-        return jnp.repeat(inputs[:, None], self.n, axis=1)
+        return repeat(inputs[:, None], (self.n,), (1,))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, n, features)``."""
