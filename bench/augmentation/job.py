@@ -72,13 +72,12 @@ def programs(layer: Any, pictures: Any) -> dict[str, Callable[[], Any]]:
     import numpy as np
 
     from slipstream import layers
-    from slipstream.core import engine
     from slipstream.core.random import key_from
     from slipstream.core.scope import Scope
 
     if isinstance(layer, layers.Layer):
 
-        @engine.jit
+        @jax.jit
         def compiled(seed: Any, pictures: Any) -> Any:
             with Scope(key=key_from(seed)).active():
                 return layer(pictures, training=True)

@@ -24,7 +24,6 @@ from bench.layers.case import (
 )
 from bench.layers.rows import Row
 from bench.layers.rows.row import BACKWARD, FORWARD
-from slipstream.core import engine
 from slipstream.core.layer import Layer
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
@@ -79,7 +78,6 @@ def programs(layer: Any, case: Case) -> dict[str, Program]:
     )
     inputs, extras, cotangent = jax.device_put((case.inputs, case.extras, case.cotangent))
     seed = jax.device_put(np.uint32(0))
-    compiled = engine.jit if isinstance(layer, Layer) else jax.jit  # as programs of each are
     takes_training = "training" in inspect.signature(layer.call).parameters
 
     def call(
@@ -91,11 +89,11 @@ def programs(layer: Any, case: Case) -> dict[str, Program]:
             mode = {"training": training} if takes_training else {}
             return layer.stateless_call(trainable, fixed, *arguments, **row.call, **extras, **mode)
 
-    @compiled
+    @jax.jit
     def forward(trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any) -> Any:
         return call(row.random, trainable, fixed, x, extras, seed)[0]
 
-    @compiled
+    @jax.jit
     def backward(trainable: Any, fixed: Any, x: Any, extras: Any, seed: Any, cotangent: Any) -> Any:
         if row.ids:
             outputs, pull, new = jax.vjp(

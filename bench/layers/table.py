@@ -39,9 +39,7 @@ def layers(rounds: int, families: list[str]) -> str:
             "of their weighed sum for all weights and the input. PyTorch is eager, in the memory "
             "layout and on as many threads as are quickest for the row. Outputs and gradients of "
             "the input are the same in all systems, or the row is void; a system without the "
-            "layer has an empty cell. Slipstream's layers are compiled as its programs are, one "
-            "level of optimization below XLA's own choice, Keras' at that one. "
-            "What a layer passes on as it is, PyTorch gives as the same "
+            "layer has an empty cell. What a layer passes on as it is, PyTorch gives as the same "
             "memory, where a compiled program that ends there has to copy it. The ratio is the "
             f"best peer's time over ours; below {EVEN} it is marked.",
             "",

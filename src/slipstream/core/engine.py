@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -37,25 +36,6 @@ def enable_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def full_options() -> dict[str, Any]:
-    """Compiler options of programs that may run for long.
-
-    On the CPU, one level below XLA's own choice, which unrolls loops along a short last axis, up to
-    32 channels, and then takes numbers from here and there into its vectors: an addition takes
-    twice as long as with this level, which compiles sooner besides. ``XLA_FLAGS`` may choose.
-    """
-    chosen = _LEVEL in os.environ.get("XLA_FLAGS", "")
-    return {} if chosen or jax.default_backend() != "cpu" else {_LEVEL: 2}
-
-
-_LEVEL = "xla_backend_optimization_level"
-
-
-def jit(function: Callable[..., Any], **arguments: Any) -> Any:
-    """`jax.jit` with `full_options`."""
-    return jax.jit(function, compiler_options=full_options() or None, **arguments)
 
 
 def compile_lowered(lowered: Any) -> tuple[Any, bool]:
@@ -92,8 +72,8 @@ def _cache_hits() -> list[int]:
     return hits
 
 
-def light_options(flops: float, steps: int, light: bool = False) -> dict[str, Any] | None:
-    """Options for a program that runs `steps` steps of `flops` each, in all; None for full ones.
+def compiler_options(flops: float, steps: int, light: bool = False) -> dict[str, Any]:
+    """Options for a program that runs `steps` steps of `flops` each, in all.
 
     A light compile of a small program takes half the time of a full one and gives code up to a
     half slower: right for programs that run for less than the difference. Programs of long steps
@@ -108,11 +88,11 @@ def light_options(flops: float, steps: int, light: bool = False) -> dict[str, An
     limit = LIGHT_SECONDS * (1 + light)
     short = forecast(flops, 1) < LONG_STEP and forecast(flops, steps) < limit
     if short and jax.default_backend() == "cpu":
-        options: dict[str, Any] = {_LEVEL: 1}
+        options: dict[str, Any] = {"xla_backend_optimization_level": 1}
         if jax.__version_info__ < (0, 11, 1):  # later ones refuse it
             options["xla_cpu_use_fusion_emitters"] = False
         return options
-    return None
+    return {}
 
 
 LIGHT_SECONDS, LONG_STEP = 0.5, 1e-2  # of a run, and of a step

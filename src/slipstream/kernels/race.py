@@ -95,7 +95,7 @@ def _race(forms: Sequence[Callable[..., Any]], arrays: Any) -> list[float]:
             jax.device_put(rng.standard_normal(array.shape, np.float32).astype(array.dtype))
             for array in arrays
         ]
-        programs = [engine.jit(form) for form in forms]
+        programs = [jax.jit(form) for form in forms]
         for program in programs:
             _timed(program, operands, 3)  # compiles and warms up
         times = [max(1, int(_LEAST / _timed(program, operands, 3))) for program in programs]

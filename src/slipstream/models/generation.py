@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slipstream.core import engine
 from slipstream.core.random import draw_seed, key_from
 from slipstream.core.scope import Scope
 
@@ -163,7 +162,7 @@ def _program(model: Any, cached: bool, sampling: Sampling) -> Any:
             with Scope(variables, values, training=False).active():
                 return _loop(model, cached, sampling, prefill, *args)
 
-        programs[key] = engine.jit(run, static_argnames="prefill")
+        programs[key] = jax.jit(run, static_argnames="prefill")
     return programs[key]
 
 

@@ -74,7 +74,7 @@ class Call(NamedTuple):
 
 def measured(ceilings: Ceilings, function: Callable[..., Any], *arguments: Any) -> Measured:
     """Compile, count and time a program."""
-    traced = engine.jit(function).trace(*arguments)
+    traced = jax.jit(function).trace(*arguments)
     program = traced.lower().compile()
     found = cost.count(traced.jaxpr)
     seconds = least(lambda: program(*arguments), SECONDS)

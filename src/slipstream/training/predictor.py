@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from slipstream.core import cost, engine
+from slipstream.core import cost
 from slipstream.training.boundary import taken
 from slipstream.training.draws import Draws, seed_of
 from slipstream.training.state import LiveState
@@ -37,7 +37,7 @@ class Predictor:
             return outputs, states
 
         self._shared = shared  # of each trace
-        self.program = engine.jit(noting)
+        self.program = jax.jit(noting)
         self._live = live
         self._draws: Draws = draws
         self._traced = False

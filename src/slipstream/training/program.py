@@ -77,7 +77,7 @@ class LoopProgram:
             step_cost = self.cost(carry, frozen, data, order.shape[1], partial)
             options = self._options(step_cost)
             carry = self._seedless(carry)
-            key = (_signature(data), order.shape, partial, self._light, self._draws_asked())
+            key = (_signature(data), order.shape, partial, bool(options), self._draws_asked())
             arguments = (carry, frozen, data, order, start, count)
             if key not in self._compiled:
                 chunk = self._chunk(self.loops(step_cost), partial)
@@ -90,10 +90,10 @@ class LoopProgram:
         self._steps += steps
 
     def _options(self, step_cost: Cost) -> dict[str, Any]:
-        light = engine.light_options(step_cost.flops, self._steps, self._light)
-        self._light = light is not None
+        options = engine.compiler_options(step_cost.flops, self._steps, self._light)
+        self._light = bool(options)
         self._seconds = engine.forecast(step_cost.flops, self._steps)
-        return engine.full_options() if light is None else light
+        return options
 
     def cost(self, carry: Any, frozen: Any, data: Any, width: int, partial: bool) -> Cost:
         """Cost of one step on batches of `width` rows of `data`."""
@@ -154,7 +154,7 @@ class LoopProgram:
         with clock.part("compile"):
             step_cost = self.cost(carry, (), data, orders.shape[2], partial)
             options = self._options(step_cost)
-            key = (_signature(data), orders.shape, partial, self._light)
+            key = (_signature(data), orders.shape, partial, bool(options))
             arguments = (carry, metrics, data, orders, count)
             if key not in self._compiled:
                 several = self._several(orders.shape[0], partial)

@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from slipstream.core import engine
 from slipstream.core.layer import Layer
 from slipstream.core.random import draw_seed, key_from, layer_key
 from slipstream.core.scope import Scope, attached, current_scope
@@ -94,7 +93,7 @@ class Drawing(Layer):
     def _at_once(self, data: Any, training: bool) -> Any:
         """Change data outside of any program, by one compiled once for each shape of them."""
         if "_program" not in vars(self):
-            self._program = engine.jit(self._alone, static_argnums=2)
+            self._program = jax.jit(self._alone, static_argnums=2)
         number = draw_seed() if self.seed is None else self._calls
         self._calls += training
         # A Python number is quicker to hand over than one of NumPy's; as int32 it has these bits.
