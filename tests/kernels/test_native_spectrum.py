@@ -92,6 +92,12 @@ def test_curvature():
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
 
 
+def test_a_signal_shorter_than_a_piece_has_none():
+    x = normal(2, 5)
+    assert ops.extract_sequences(x, 9, 3).shape == (2, 0, 9)
+    assert jax.grad(lambda x: frames(x, 9, 3).sum())(x).tolist() == [[0.0] * 5] * 2
+
+
 def test_batched():
     x, window = normal(3, 2, 80), window_of(16)
     found = jax.vmap(lambda x: spectra(x, window, 4)[0])(x)

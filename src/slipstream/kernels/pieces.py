@@ -33,36 +33,41 @@ def overlapped(pieces: Any, stride: int) -> Any:
     return found.reshape(*outer, found.shape[-1])
 
 
+def count(samples: int, size: int, stride: int) -> int:
+    """How many pieces there are; none of a signal that is shorter than one."""
+    return max(0, (samples - size) // stride + 1)
+
+
 def cut(x: Any, size: int, stride: int) -> Any:
     """The plain form of `frames` of ``(rows, samples)``."""
-    count = (x.shape[1] - size) // stride + 1
+    number = count(x.shape[1], size, stride)
     shifts = -(-size // stride)
     if shifts > _SLICES:
-        return x[:, _places(count, size, stride)]
-    x = jnp.pad(x, [(0, 0), (0, max(0, (count + shifts - 1) * stride - x.shape[1]))])
+        return x[:, _places(number, size, stride)]
+    x = jnp.pad(x, [(0, 0), (0, max(0, (number + shifts - 1) * stride - x.shape[1]))])
     parts = []
     for i in range(shifts):
-        blocks = x[:, i * stride : (i + count) * stride].reshape(x.shape[0], count, stride)
+        blocks = x[:, i * stride : (i + number) * stride].reshape(x.shape[0], number, stride)
         parts.append(blocks[..., : size - i * stride])
     return jnp.concatenate(parts, -1)
 
 
 def added(pieces: Any, stride: int) -> Any:
     """The plain form of `overlapped` of ``(rows, pieces, size)``."""
-    rows, count, size = pieces.shape
-    samples, shifts = (count - 1) * stride + size, -(-size // stride)
+    rows, number, size = pieces.shape
+    samples, shifts = (number - 1) * stride + size, -(-size // stride)
     if shifts > _SLICES:
-        places = _places(count, size, stride)
+        places = _places(number, size, stride)
         return jnp.zeros((rows, samples), pieces.dtype).at[:, places].add(pieces)
     pieces = jnp.pad(pieces, [(0, 0), (0, 0), (0, shifts * stride - size)])
-    parts = pieces.reshape(rows, count, shifts, stride)
+    parts = pieces.reshape(rows, number, shifts, stride)
     moved = [jnp.pad(parts[:, :, i], [(0, 0), (i, shifts - 1 - i), (0, 0)]) for i in range(shifts)]
     total = functools.reduce(jnp.add, moved)
-    return total.reshape(rows, (count + shifts - 1) * stride)[:, :samples]
+    return total.reshape(rows, (number + shifts - 1) * stride)[:, :samples]
 
 
-def _places(count: int, size: int, stride: int) -> Any:
-    return jnp.arange(count)[:, None] * stride + jnp.arange(size)
+def _places(number: int, size: int, stride: int) -> Any:
+    return jnp.arange(number)[:, None] * stride + jnp.arange(size)
 
 
 def _plain_frames(x: Any, *, size: int, stride: int) -> Any:
@@ -91,19 +96,19 @@ def _overlapped_gradient(arrays: Any, saved: Any, cotangents: Any, *, stride: in
 
 
 def _cut(x: Any, size: int, stride: int) -> Any:
-    count = (x.shape[1] - size) // stride + 1
-    result = jax.ShapeDtypeStruct((x.shape[0], count, size), x.dtype)
+    shape = (x.shape[0], count(x.shape[1], size, stride), size)
+    result = jax.ShapeDtypeStruct(shape, x.dtype)
     return native.call("pieces", result, x, stride=stride)
 
 
 def _add(pieces: Any, stride: int) -> Any:
-    rows, count, size = pieces.shape
-    result = jax.ShapeDtypeStruct((rows, (count - 1) * stride + size), pieces.dtype)
+    rows, number, size = pieces.shape
+    result = jax.ShapeDtypeStruct((rows, (number - 1) * stride + size), pieces.dtype)
     return native.call("overlapped", result, pieces, stride=stride)
 
 
-def _supports(array: Any, **ways: int) -> bool:
-    return array.dtype == "float32" and array.size > 0
+def _supports(array: Any, *, stride: int, size: int = 1) -> bool:
+    return array.dtype == "float32" and array.size > 0 and array.shape[1] >= size
 
 
 _frames = forms.differentiable(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
-from slipstream.kernels.pieces import added, cut
+from slipstream.kernels.pieces import added, count, cut
 
 
 def spectra(x: Any, window: Any, stride: int) -> tuple[Any, Any]:
@@ -55,8 +55,9 @@ def _plain_overlapped(real: Any, imag: Any, window: Any, *, stride: int) -> Any:
 
 
 def _forward(x: Any, window: Any, stride: int) -> list[Any]:
-    count, bins = (x.shape[1] - window.shape[0]) // stride + 1, window.shape[0] // 2 + 1
-    result = jax.ShapeDtypeStruct((x.shape[0], count, bins), x.dtype)
+    size = window.shape[0]
+    shape = (x.shape[0], count(x.shape[1], size, stride), size // 2 + 1)
+    result = jax.ShapeDtypeStruct(shape, x.dtype)
     return native.call("spectra", [result, result], x, window, stride=stride)
 
 
@@ -114,6 +115,7 @@ def _supports(*arrays: Any, stride: int) -> bool:
         while half and half % factor == 0:
             half //= factor
     fits = size % 2 == 0 and half == 1 and arrays[0].size > 0
+    fits = fits and (len(arrays) == 3 or arrays[0].shape[1] >= size)
     return fits and all(each.dtype == "float32" for each in arrays)
 
 
