@@ -245,9 +245,10 @@ def _compiled(x: Any, *, axes: tuple[Axis, ...], backward: bool) -> Any:
 
 
 def _supports(x: Any, *, axes: tuple[Axis, ...], backward: bool) -> bool:
-    # Vectors run along the channels; where these are few, copies of several positions fill them.
+    # Vectors run along the channels. Where a few of these are only moved, the compiler is quicker.
     channels = prod(x.shape[axes[-1].place + 1 :])
-    fills = channels >= 3 or all(axis.way == "shift" for axis in axes)
+    moved = all(axis.way == "shift" for axis in axes)
+    fills = channels >= (8 if moved else 3)
     return forms.floats(x) and x.size > 0 and fills and len(_view(x.shape, axes)) <= 3
 
 

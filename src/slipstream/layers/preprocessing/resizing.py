@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from slipstream.core import config
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
-from slipstream.kernels.resampling import pad
 from slipstream.layers.preprocessing.host import one_of
 from slipstream.ops.image_resizing import resize
 
@@ -183,7 +182,6 @@ class CenterCrop(_Sized):
             return resize(
                 images, size=size, crop_to_aspect_ratio=True, data_format=self.data_format
             )
-        margins = [(0, 0)] * images.ndim
-        for axis, more in zip((rows, columns), spare):
-            margins[axis] = (-(more // 2), more // 2 - more)
-        return pad(images, margins)
+        top, left = spare[0] // 2, spare[1] // 2
+        part = (slice(top, top + self.height), slice(left, left + self.width))
+        return images[(..., *part) if first else (..., *part, slice(None))]
