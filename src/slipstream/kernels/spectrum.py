@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from slipstream.kernels import forms, native
 from slipstream.kernels.pieces import added, count, cut
 
+_LEAST = 8  # pieces of a signal; the lanes that fewer leave empty cost more than is gained
+
 
 def spectra(x: Any, window: Any, stride: int) -> tuple[Any, Any]:
     """The Fourier transforms of a signal's pieces under a window, one piece every `stride`.
@@ -107,16 +109,23 @@ def _overlapped_gradient(
     return found
 
 
-def _supports(*arrays: Any, stride: int) -> bool:
-    """Pieces of an even size, half of which has no prime factors but those of fourier.h."""
+def _fits(pieces: int, *arrays: Any) -> bool:
+    """Pieces enough to fill vectors, of an even size whose half has the factors of fourier.h."""
     size = arrays[-1].shape[0]
     half = size // 2
     for factor in (2, 3, 5):
         while half and half % factor == 0:
             half //= factor
-    fits = size % 2 == 0 and half == 1 and arrays[0].size > 0
-    fits = fits and (len(arrays) == 3 or arrays[0].shape[1] >= size)
-    return fits and all(each.dtype == "float32" for each in arrays)
+    some = pieces >= _LEAST and arrays[0].size > 0
+    return some and size % 2 == 0 and half == 1 and all(each.dtype == "float32" for each in arrays)
+
+
+def _supports(x: Any, window: Any, *, stride: int) -> bool:
+    return _fits(count(x.shape[1], window.shape[0], stride), x, window)
+
+
+def _overlapped_supports(real: Any, imag: Any, window: Any, *, stride: int) -> bool:
+    return _fits(real.shape[1], real, imag, window)
 
 
 _spectra = forms.differentiable(
@@ -127,7 +136,7 @@ _overlapped = forms.differentiable(
     _plain_overlapped,
     _compiled_overlapped,
     _overlapped_gradient,
-    _supports,
+    _overlapped_supports,
     inputs=3,
     sparing=True,
 )
