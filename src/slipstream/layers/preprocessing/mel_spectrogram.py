@@ -13,8 +13,8 @@ from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 from slipstream.kernels.dense import product
 from slipstream.kernels.spectrum import spectra
-from slipstream.layers.preprocessing.framing import window_values
 from slipstream.layers.preprocessing.host import one_of
+from slipstream.layers.preprocessing.window import window_values
 
 
 @register("layer")

@@ -14,8 +14,8 @@ from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 from slipstream.kernels.dense import product
 from slipstream.kernels.pieces import frames
-from slipstream.layers.preprocessing.framing import window_values
 from slipstream.layers.preprocessing.host import one_of
+from slipstream.layers.preprocessing.window import window_values
 
 _SCALINGS = ("density", "spectrum", None)
 _STFT_MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
