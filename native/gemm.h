@@ -2,9 +2,9 @@
 //   to[i][j] = sum over k of a[i][k] * b[k][j]
 //
 // Blocks of both are packed, so that the innermost loop reads both in order, and rows that lie a
-// power of two apart do not drive each other out of a cache. A task has some columns for a block
-// of rows; a thread keeps its packed rows for the next task of the same block, and fetches the
-// columns that come next while it multiplies.
+// power of two apart do not drive each other out of a cache. Nothing large is packed twice: where
+// rows are few, each thread packs them, and a task has some columns; where they are many, columns
+// are packed for all threads, and a task has some rows.
 #pragma once
 
 #include <algorithm>
@@ -21,6 +21,8 @@ constexpr int kTall = kTileRows<2>;  // rows of a tile
 constexpr int64_t kPiece = 512;      // numbers of a sum that are added at once
 constexpr int64_t kBlock = 384;      // rows of a block, which stay packed in the second cache
 constexpr int64_t kGroup = 4;        // panels of a task, fewer where tasks would be few
+constexpr int64_t kTasks = 6;        // that many a thread, of this many rows at least and at most,
+constexpr int64_t kLow = 48, kHigh = 192;  // where there are more rows than in a block
 
 // A matrix that lies row after row, or its transpose.
 template <class T>
@@ -104,10 +106,57 @@ class Fetch {
   int64_t step_, rows_, length_, calls_, call_ = 0, row_ = 0;
 };
 
-// Sums of `depth` numbers, the same whatever the number of threads.
+// Many rows: the columns are packed once, for all threads, and a task has all of them for a few
+// rows, which it packs for itself.
+template <class Pool, class T>
+void gemm_of_rows(Pool& threads, const Factor<T>& a, int64_t rows, const Factor<T>& b,
+                  int64_t columns, int64_t depth, const Finish& finish, float* to) {
+  static thread_local Scratch sharing;
+  const std::vector<Panel> panels = panels_of(columns);
+  const int64_t panel_count = static_cast<int64_t>(panels.size());
+  const int64_t pieces = (depth + kPiece - 1) / kPiece, piece = (depth + pieces - 1) / pieces;
+  const int64_t wanted = std::clamp(rows / (kTasks * thread_count(threads)), kLow, kHigh);
+  const int64_t block = (wanted + kTall - 1) / kTall * kTall, blocks = (rows + block - 1) / block;
+  float* const shared = sharing.get(packed_columns(panels) * piece);
+  for (int64_t begin = 0; begin < depth; begin += piece) {
+    const int64_t deep = std::min(piece, depth - begin);
+    const Finish last = begin + deep == depth ? finish : Finish{};
+    const int64_t group = std::clamp<int64_t>(panel_count / (2 * thread_count(threads)), 1, kGroup);
+    parallel_for(threads, (panel_count + group - 1) / group, [&](int64_t task) {
+      const Panel* const first = &panels[task * group];
+      pack_columns(b, begin, deep, first, std::min(first + group, panels.data() + panel_count),
+                   shared + first->packed * deep);
+    });
+    parallel_for(threads, blocks, [&](int64_t task) {
+      static thread_local Scratch packing;
+      const int64_t first = task * block, some = std::min(block, rows - first);
+      float* const tiles = packing.get(block * deep);
+      pack_tiles(a, first, begin, some, deep, tiles);
+      for (const Panel& panel : panels)
+        with_vectors(panel, [&](auto vector, auto vectors) {
+          const float* const numbers = shared + panel.packed * deep;
+          const int64_t size = panel.width * deep, calls = (some + kTall - 1) / kTall;
+          int64_t fetched = 0, call = 0;
+          for (int64_t row = 0; row < some; row += kTall) {
+            // The next panel comes into the second cache meanwhile.
+            for (++call; fetched < call * size / calls; fetched += 16)
+              __builtin_prefetch(numbers + size + fetched, 0, 2);
+            tile_times_panel<decltype(vector), vectors()>(
+                tiles + row * deep, some - row, numbers, deep,
+                to + (first + row) * columns + panel.first, columns, panel.count, begin == 0,
+                last.from(panel.first));
+          }
+        });
+    });
+  }
+}
+
+// Sums of `depth` numbers, the same whatever the number of threads. A thread keeps a block of few
+// rows from task to task, and fetches the columns that come next while it multiplies.
 template <class Pool, class T>
 void gemm(Pool& threads, const Factor<T>& a, int64_t rows, const Factor<T>& b, int64_t columns,
           int64_t depth, const Finish& finish, float* to) {
+  if (rows > kBlock) return gemm_of_rows(threads, a, rows, b, columns, depth, finish, to);
   static std::atomic<int64_t> packings{0};
   const std::vector<Panel> panels = panels_of(columns);
   const int64_t panel_count = static_cast<int64_t>(panels.size());

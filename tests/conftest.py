@@ -1,6 +1,7 @@
 """Settings for every test: Keras beside us on the same engine, and quick compiles."""
 
 import os
+from importlib.metadata import version
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -8,7 +9,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("SLIPSTREAM_CACHE", "off")
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    + (
+        "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=2"
+        if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11)  # a later one may refuse
+        else ""
+    ),
 )
 
 import numpy as np
