@@ -19,10 +19,11 @@ namespace slipstream {
 
 constexpr int kTall = kTileRows<2>;  // rows of a tile
 constexpr int64_t kPiece = 512;      // numbers of a sum that are added at once
-constexpr int64_t kBlock = 384;      // rows of a block, which stay packed in the second cache
+constexpr int64_t kBlock = 384;      // few rows, which stay packed in the second cache
 constexpr int64_t kGroup = 4;        // panels of a task, fewer where tasks would be few
 constexpr int64_t kTasks = 6;        // that many a thread, of this many rows at least and at most,
-constexpr int64_t kLow = 48, kHigh = 192;  // where there are more rows than in a block
+constexpr int64_t kLow = 48, kHigh = 192;  // where rows are many
+constexpr int64_t kMostShared = 4096;      // columns that are packed for all threads at once
 
 // A matrix that lies row after row, or its transpose.
 template <class T>
@@ -106,107 +107,114 @@ class Fetch {
   int64_t step_, rows_, length_, calls_, call_ = 0, row_ = 0;
 };
 
-// Many rows: the columns are packed once, for all threads, and a task has all of them for a few
-// rows, which it packs for itself.
+// Many rows: columns are packed once, for all threads, and a task has these for a few rows, which
+// it packs for itself.
 template <class Pool, class T>
 void gemm_of_rows(Pool& threads, const Factor<T>& a, int64_t rows, const Factor<T>& b,
                   int64_t columns, int64_t depth, const Finish& finish, float* to) {
   static thread_local Scratch sharing;
   const std::vector<Panel> panels = panels_of(columns);
-  const int64_t panel_count = static_cast<int64_t>(panels.size());
   const int64_t pieces = (depth + kPiece - 1) / kPiece, piece = (depth + pieces - 1) / pieces;
   const int64_t wanted = std::clamp(rows / (kTasks * thread_count(threads)), kLow, kHigh);
   const int64_t block = (wanted + kTall - 1) / kTall * kTall, blocks = (rows + block - 1) / block;
-  float* const shared = sharing.get(packed_columns(panels) * piece);
-  for (int64_t begin = 0; begin < depth; begin += piece) {
-    const int64_t deep = std::min(piece, depth - begin);
+  // Panels [some, end) with numbers [begin, begin + deep) of each sum.
+  const auto multiply = [&](const Panel* some, const Panel* end, int64_t begin, int64_t deep) {
     const Finish last = begin + deep == depth ? finish : Finish{};
-    const int64_t group = std::clamp<int64_t>(panel_count / (2 * thread_count(threads)), 1, kGroup);
-    parallel_for(threads, (panel_count + group - 1) / group, [&](int64_t task) {
-      const Panel* const first = &panels[task * group];
-      pack_columns(b, begin, deep, first, std::min(first + group, panels.data() + panel_count),
-                   shared + first->packed * deep);
+    float* const shared = sharing.get((end[-1].packed + end[-1].width - some->packed) * deep);
+    const auto packed = [&](const Panel* panel) {
+      return shared + (panel->packed - some->packed) * deep;
+    };
+    parallel_for(threads, (end - some + kGroup - 1) / kGroup, [&](int64_t task) {
+      const Panel* const first = some + task * kGroup;
+      pack_columns(b, begin, deep, first, std::min(first + kGroup, end), packed(first));
     });
     parallel_for(threads, blocks, [&](int64_t task) {
       static thread_local Scratch packing;
-      const int64_t first = task * block, some = std::min(block, rows - first);
+      const int64_t first = task * block, count = std::min(block, rows - first);
       float* const tiles = packing.get(block * deep);
-      pack_tiles(a, first, begin, some, deep, tiles);
-      for (const Panel& panel : panels)
-        with_vectors(panel, [&](auto vector, auto vectors) {
-          const float* const numbers = shared + panel.packed * deep;
-          const int64_t size = panel.width * deep, calls = (some + kTall - 1) / kTall;
+      pack_tiles(a, first, begin, count, deep, tiles);
+      for (const Panel* panel = some; panel != end; ++panel)
+        with_vectors(*panel, [&](auto vector, auto vectors) {
+          const float* const numbers = packed(panel);
+          const int64_t size = panel->width * deep, calls = (count + kTall - 1) / kTall;
           int64_t fetched = 0, call = 0;
-          for (int64_t row = 0; row < some; row += kTall) {
+          for (int64_t row = 0; row < count; row += kTall) {
             // The next panel comes into the second cache meanwhile.
             for (++call; fetched < call * size / calls; fetched += 16)
               __builtin_prefetch(numbers + size + fetched, 0, 2);
             tile_times_panel<decltype(vector), vectors()>(
-                tiles + row * deep, some - row, numbers, deep,
-                to + (first + row) * columns + panel.first, columns, panel.count, begin == 0,
-                last.from(panel.first));
+                tiles + row * deep, count - row, numbers, deep,
+                to + (first + row) * columns + panel->first, columns, panel->count, begin == 0,
+                last.from(panel->first));
+          }
+        });
+    });
+  };
+  constexpr int64_t together = kMostShared / (2 * kLanes);
+  const Panel* const end = panels.data() + panels.size();
+  for (const Panel* some = panels.data(); some < end; some += together)
+    for (int64_t begin = 0; begin < depth; begin += piece)
+      multiply(some, std::min(some + together, end), begin, std::min(piece, depth - begin));
+}
+
+// Few rows: a task has some columns, and each thread packs the rows once for all of its tasks. It
+// fetches the columns that it is likely to pack next while it multiplies.
+template <class Pool, class T>
+void gemm_of_columns(Pool& threads, const Factor<T>& a, int64_t rows, const Factor<T>& b,
+                     int64_t columns, int64_t depth, const Finish& finish, float* to) {
+  static std::atomic<int64_t> packings{0};
+  const std::vector<Panel> panels = panels_of(columns);
+  const int64_t panel_count = static_cast<int64_t>(panels.size());
+  const int64_t pieces = (depth + kPiece - 1) / kPiece, piece = (depth + pieces - 1) / pieces;
+  const int64_t tall = (rows + kTall - 1) / kTall;
+  int64_t group = kGroup;
+  const auto groups = [&] { return (panel_count + group - 1) / group; };
+  while (group > 1 && groups() < 3 * thread_count(threads)) group /= 2;
+  for (int64_t begin = 0; begin < depth; begin += piece) {
+    const int64_t deep = std::min(piece, depth - begin);
+    const int64_t packing = packings.fetch_add(1);
+    const Finish last = begin + deep == depth ? finish : Finish{};
+    parallel_for(threads, groups(), [&](int64_t task) {
+      static thread_local Scratch tile_packing, panel_packing;
+      static thread_local int64_t packed = -1;  // what this thread has packed last
+      const Panel* const begin_panel = &panels[task * group];
+      const Panel* const end_panel = std::min(begin_panel + group, panels.data() + panel_count);
+      const int64_t wide = end_panel[-1].packed + end_panel[-1].width - begin_panel->packed;
+      float* const tiles = tile_packing.get(tall * kTall * deep);
+      float* const packed_panels = panel_packing.get(wide * deep);
+      if (packed != packing) pack_tiles(a, 0, begin, rows, deep, tiles);
+      packed = packing;
+      pack_columns(b, begin, deep, begin_panel, end_panel, packed_panels);
+      const int64_t next = task + thread_count(threads);
+      const int64_t next_begin = next < groups() ? begin : begin + piece;
+      const int64_t next_column = panels[next % groups() * group].first;
+      const int64_t next_depth = std::clamp<int64_t>(depth - next_begin, 0, piece);
+      Fetch<T> fetch(b, next_begin, next_depth, next_column,
+                     std::min(group * 2 * kLanes, columns - next_column),
+                     tall * (end_panel - begin_panel));
+      for (const Panel* panel = begin_panel; panel != end_panel; ++panel)
+        with_vectors(*panel, [&](auto vector, auto vectors) {
+          const float* const numbers =
+              packed_panels + (panel->packed - begin_panel->packed) * deep;
+          for (int64_t row = 0; row < rows; row += kTall) {
+            fetch();
+            tile_times_panel<decltype(vector), vectors()>(
+                tiles + row * deep, rows - row, numbers, deep, to + row * columns + panel->first,
+                columns, panel->count, begin == 0, last.from(panel->first));
           }
         });
     });
   }
 }
 
-// Sums of `depth` numbers, the same whatever the number of threads. A thread keeps a block of few
-// rows from task to task, and fetches the columns that come next while it multiplies.
+// Sums of `depth` numbers, the same whatever the number of threads.
 template <class Pool, class T>
 void gemm(Pool& threads, const Factor<T>& a, int64_t rows, const Factor<T>& b, int64_t columns,
           int64_t depth, const Finish& finish, float* to) {
-  if (rows > kBlock) return gemm_of_rows(threads, a, rows, b, columns, depth, finish, to);
-  static std::atomic<int64_t> packings{0};
-  const std::vector<Panel> panels = panels_of(columns);
-  const int64_t panel_count = static_cast<int64_t>(panels.size());
-  const int64_t pieces = (depth + kPiece - 1) / kPiece, piece = (depth + pieces - 1) / pieces;
-  int64_t blocks = (rows + kBlock - 1) / kBlock;
-  const int64_t block = ((rows + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
-  blocks = (rows + block - 1) / block;
-  int64_t group = kGroup;
-  const auto groups = [&] { return (panel_count + group - 1) / group; };
-  while (group > 1 && blocks * groups() < 3 * thread_count(threads)) group /= 2;
-  const int64_t tasks = blocks * groups();
-  for (int64_t begin = 0; begin < depth; begin += piece) {
-    const int64_t deep = std::min(piece, depth - begin);
-    const int64_t packing = packings.fetch_add(blocks);
-    const Finish last = begin + deep == depth ? finish : Finish{};
-    parallel_for(threads, tasks, [&](int64_t task) {
-      static thread_local Scratch tile_packing, panel_packing;
-      static thread_local int64_t packed = -1;  // the block that this thread has packed last
-      const int64_t index = task / groups(), first = index * block;
-      const int64_t some = std::min(block, rows - first);
-      const Panel* const begin_panel = &panels[task % groups() * group];
-      const Panel* const end_panel = std::min(begin_panel + group, panels.data() + panel_count);
-      const int64_t wide = end_panel[-1].packed + end_panel[-1].width - begin_panel->packed;
-      float* const tiles = tile_packing.get(block * deep);
-      float* const packed_panels = panel_packing.get(wide * deep);
-      if (packed != packing + index) pack_tiles(a, first, begin, some, deep, tiles);
-      packed = packing + index;
-      pack_columns(b, begin, deep, begin_panel, end_panel, packed_panels);
-      // What this thread is likely to pack next, if there is more.
-      const int64_t next = task + thread_count(threads);
-      const int64_t next_begin = next < tasks ? begin : begin + piece;
-      const int64_t next_column = panels[next % tasks % groups() * group].first;
-      const int64_t next_depth = std::clamp<int64_t>(depth - next_begin, 0, piece);
-      Fetch<T> fetch(b, next_begin, next_depth, next_column,
-                     std::min(group * 2 * kLanes, columns - next_column),
-                     (some + kTall - 1) / kTall * (end_panel - begin_panel));
-      for (const Panel* panel = begin_panel; panel != end_panel; ++panel)
-        with_vectors(*panel, [&](auto vector, auto vectors) {
-          const float* const numbers =
-              packed_panels + (panel->packed - begin_panel->packed) * deep;
-          for (int64_t row = 0; row < some; row += kTall) {
-            fetch();
-            tile_times_panel<decltype(vector), vectors()>(
-                tiles + row * deep, some - row, numbers, deep,
-                to + (first + row) * columns + panel->first, columns, panel->count, begin == 0,
-                last.from(panel->first));
-          }
-        });
-    });
-  }
+  if (rows > kBlock)
+    gemm_of_rows(threads, a, rows, b, columns, depth, finish, to);
+  else
+    gemm_of_columns(threads, a, rows, b, columns, depth, finish, to);
 }
 
 }  // namespace slipstream
