@@ -145,14 +145,15 @@ def test_no_shape_is_a_cliff():
     """Random shapes, value and gradients: nowhere much slower than the reference."""
     generator = np.random.default_rng(0)
 
-    def seconds(run, *arrays):
-        jax.block_until_ready(run(*arrays))
-        times = []
-        for _ in range(7):
-            began = time.perf_counter()
-            jax.block_until_ready(run(*arrays))
-            times.append(time.perf_counter() - began)
-        return min(times)
+    def ratio(ours, theirs, *arrays):
+        """Of the shortest times, in turn: a busy machine takes from both what it takes from one."""
+        times = {ours: [], theirs: []}
+        for _ in range(8):
+            for run, found in times.items():
+                began = time.perf_counter()
+                jax.block_until_ready(run(*arrays))
+                found.append(time.perf_counter() - began)
+        return min(times[ours][1:]) / min(times[theirs][1:])
 
     slowest = (0.0, None)
     for _ in range(40):
@@ -165,10 +166,12 @@ def test_no_shape_is_a_cliff():
             y, back = jax.vjp(lambda x, k: convolve(x, k, (stride, stride), "same"), x, kernel)
             return y, back(y)
 
-        with native.kernels("native"):
-            ours = seconds(jax.jit(both), x, kernel)
-        with native.kernels("reference"):
-            theirs = seconds(jax.jit(both), x, kernel)
-        slowest = max(slowest, (ours / theirs, (x.shape, kernel.shape, stride)))
+        runs = []
+        for forms in ("native", "reference"):
+            with native.kernels(forms):
+                runs.append(jax.jit(both).lower(x, kernel).compile())
+        # A cliff is one each time.
+        found = min(ratio(*runs, x, kernel) for _ in range(3))
+        slowest = max(slowest, (found, (x.shape, kernel.shape, stride)))
     print("slowest against the reference:", slowest)
     assert slowest[0] < 1.5, slowest
