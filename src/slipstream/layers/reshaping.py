@@ -12,6 +12,7 @@ from slipstream.core.input_spec import InputSpec
 from slipstream.core.layer import Layer
 from slipstream.core.registry import register
 from slipstream.kernels.resampling import repeat
+from slipstream.kernels.transposing import transposed
 
 
 @register("layer")
@@ -130,7 +131,7 @@ class Permute(Layer):
 
     def call(self, inputs: Any) -> Any:
         """Reorder the axes."""
-        return jnp.transpose(inputs, (0, *self.dims))
+        return transposed(inputs, (0, *self.dims))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The sizes in the new order."""
