@@ -8,7 +8,7 @@
 namespace slipstream {
 namespace {
 
-constexpr int64_t kLine = 16;       // floats of a cache line
+constexpr int64_t kLine = 16;        // floats of a cache line
 constexpr int64_t kWorth = 1 << 14;  // numbers that are worth a thread
 
 // A task has some columns of one matrix, whole cache lines of them.
