@@ -17,7 +17,8 @@ from bench.models.results import OWN, TRAIN, Found, Row
 # Several processes live on one GPU, so that none may take all its memory in advance.
 SHARED = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 AGREE = 0.02  # relative difference of losses after the first epoch, and of outputs
-WARM = 1.5  # seconds of training before it is timed; whatever is compiled late is by then
+# Seconds of training before it is timed; whatever is compiled late is by then.
+WARM = float(os.environ.get("BENCH_WARM", "1.5"))
 COMPARED = 32  # rows whose outputs are compared
 
 
@@ -83,10 +84,15 @@ class Contest:
         self._settings = settings
         self._first: dict[str, dict[str, Any]] = {}
         self._workers: list[Worker] = []
+        self._told: dict[str, list[float]] = {}
         self._folder = tempfile.TemporaryDirectory()
 
-    def prepare(self) -> None:
-        """Start the processes and let each train the epoch that compiles."""
+    def prepare(self, predicting: tuple[int, ...] = ()) -> None:
+        """Start the processes and let each train the epoch that compiles.
+
+        Args:
+            predicting: rows to predict too, and outputs to compare: nothing is left to compile.
+        """
         weights = str(Path(self._folder.name) / "weights.npz")
         for setting in self._settings:
             self._workers.append(Worker(setting, self.name, weights))
@@ -98,6 +104,12 @@ class Contest:
             self._first[worker.setting.name] = worker.ask("epoch")
 
         self._workers = list(answering(self._workers, begin))
+        for rows in predicting:
+            self._workers = list(
+                answering(self._workers, lambda w, n=rows: w.ask(f"predict {n} 1"))
+            )
+        if predicting:
+            self._workers = list(answering(self._workers, self._ask_outputs))
 
     def measure(self, rounds: int, predicting: tuple[int, ...] = PREDICT) -> Found:
         """Training and predictions of so many rows; the processes end."""
@@ -117,9 +129,13 @@ class Contest:
 
     def _agree(self) -> dict[str, bool]:
         """Whether each system's outputs from the same weights are Slipstream's."""
-        request = f"outputs {COMPARED}"
-        told = {worker.setting.name: worker.ask(request)["outputs"] for worker in self._workers}
-        return {name: close(outputs, told[OWN]) for name, outputs in told.items()}
+        for worker in self._workers:
+            if worker.setting.name not in self._told:
+                self._ask_outputs(worker)
+        return {name: close(outputs, self._told[OWN]) for name, outputs in self._told.items()}
+
+    def _ask_outputs(self, worker: Worker) -> None:
+        self._told[worker.setting.name] = worker.ask(f"outputs {COMPARED}")["outputs"]
 
 
 def answering(workers: list[Worker], ask: Callable[[Worker], Any]) -> Iterator[Worker]:

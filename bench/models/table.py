@@ -48,7 +48,7 @@ def models(
     contests = [Contest(name, settings) for name in names or list(CASES)]
     if together:
         with ThreadPoolExecutor(len(contests)) as pool:
-            list(pool.map(Contest.prepare, contests))
+            list(pool.map(lambda contest: contest.prepare(PREDICT), contests))
     found: list[Found] = []
     for contest in contests:
         try:

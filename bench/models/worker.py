@@ -27,7 +27,8 @@ def main() -> None:
     kind, name, weights = sys.argv[1:]
     case = case_of(name)
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
+        cores = int(os.environ.get("BENCH_THREADS", "2"))
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     system = start(kind, name, case, weights)
     answer: dict[str, Any] = {"ready": True}
     while True:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from slipstream.kernels import forms, native
+from slipstream.kernels import cells_on_gpu, forms, native
 from slipstream.kernels.dense import product, weight_gradient
 
 # By the numbers they have in native/recurrent_cells.h.
@@ -39,13 +39,11 @@ class Weights(NamedTuple):
 def fits(x: Any, states: Any, weights: Weights) -> bool:
     """Whether the compiled form can run, and is of use: a single step is no loop."""
     given = [array for array in (x, *states, *weights) if array is not None]
-    return (
-        jax.default_backend() == "cpu"
-        and native.library() is not None
-        and forms.floats(*given)
-        and x.shape[1] > 1
-        and all(array.size for array in given)
-    )
+    if jax.default_backend() == "gpu":
+        runs = cells_on_gpu.fits(states[0].shape[1])
+    else:
+        runs = jax.default_backend() == "cpu" and native.library() is not None
+    return runs and forms.floats(*given) and x.shape[1] > 1 and all(array.size for array in given)
 
 
 def run(
@@ -58,7 +56,7 @@ def run(
     return_sequences: bool = False,
     go_backwards: bool = False,
     zero_output_for_mask: bool = False,
-    unroll: bool = False,
+    unroll: bool | int = False,
 ) -> tuple[Any, Any]:
     """Outputs and last states of one of `CELLS`, as `sweep.sweep` gives them.
 
@@ -223,14 +221,31 @@ def _compiled_gradient(
         reverse=reverse,
         all=sequences,
     )
-    left = before * scale[:, None] if scale.size else before
-    if cell == "gru_reset_first":
-        width = 2 * h.shape[1]
-        parts = [(left, dz[..., :width]), (extra, dz[..., width:])]
-        dkernel = jnp.concatenate([_kernel_gradient(*part) for part in parts], 1)
-    else:
-        dkernel = _kernel_gradient(left, dinner if cell == "gru" else dz)
+    dkernel = _kernel_cotangent(cell, arrays, saved, dz, dinner if cell == "gru" else dz)
     return dz, dbias, dkernel, dh, dc, dscale
+
+
+def _kernel_cotangent(cell: str, arrays: Any, saved: Any, dz: Any, dproducts: Any) -> Any:
+    """Of the recurrent kernel; `dproducts` is the cotangent of what is multiplied with it."""
+    scale = arrays[5]
+    _, extra, before = saved
+    left = before * scale[:, None] if scale.size else before
+    if cell != "gru_reset_first":
+        return _kernel_gradient(left, dproducts)
+    width = 2 * before.shape[-1]
+    parts = [(left, dz[..., :width]), (extra, dz[..., width:])]
+    return jnp.concatenate([_kernel_gradient(*part) for part in parts], 1)
+
+
+def _gradient_on_gpu(arrays: Any, saved: Any, cotangents: Any, *, cell: str, **how: Any) -> Any:
+    dz, inner, dh, dc, dscale = cells_on_gpu.gradient(arrays, saved, cotangents, cell=cell, **how)
+    dproducts, parts = dz, [dz]
+    if inner is not None:
+        dproducts = jnp.concatenate([dz[..., : -inner.shape[-1]], inner], -1)
+        parts.append(inner)
+    exact = jnp.promote_types(dz.dtype, jnp.float32)
+    dbias = jnp.concatenate([part.sum((0, 1), dtype=exact) for part in parts]).astype(dz.dtype)
+    return dz, dbias, _kernel_cotangent(cell, arrays, saved, dz, dproducts), dh, dc, dscale
 
 
 def _supports(z: Any, *others: Any, **parameters: Any) -> bool:
@@ -249,4 +264,5 @@ loop = forms.differentiable(
     inputs=6,
     flops=lambda z, bias, kernel, *others, **how: 2.0 * z.size * kernel.shape[0],
     gradient_flops=lambda z, bias, kernel, *others, **how: 4.0 * z.size * kernel.shape[0],
+    on_gpu=forms.OnGpu(cells_on_gpu.value, _gradient_on_gpu, cells_on_gpu.supports),
 )

@@ -1,4 +1,4 @@
-"""Operations with two forms: the reference in plain JAX, and one compiled for the CPU.
+"""Operations with several forms: the reference in plain JAX, one for the CPU, some for a GPU.
 
 Each is a JAX primitive, and which form it takes is decided where the program is lowered. Shapes,
 batching and other platforms follow from the reference, which is the definition of correct.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -19,6 +19,14 @@ from slipstream.core import cost
 from slipstream.kernels import native, race
 
 Form = Callable[..., Any]
+
+
+class OnGpu(NamedTuple):
+    """Forms of a GPU, as `differentiable` takes those of the CPU, or of one operation alone."""
+
+    value: Form
+    gradient: Form | None
+    supports: Callable[..., bool]
 
 
 def operation(
@@ -32,6 +40,7 @@ def operation(
     known: Form | None = None,
     quick: bool = False,
     contested: Callable[..., bool] | None = None,
+    on_gpu: OnGpu | None = None,
 ) -> Primitive:
     """A primitive that runs `compiled` on a CPU where it can, and `reference` elsewhere.
 
@@ -46,6 +55,7 @@ def operation(
         known: a part of the reference that the program has computed before, which does not count.
         quick: whether its results are sooner computed again than kept, where memory is short.
         contested: like `supports`; whether both forms can, and a race may overrule `supports`.
+        on_gpu: what runs on an NVIDIA GPU where it can.
     """
     primitive = Primitive(name)
     primitive.multiple_results = multiple
@@ -108,6 +118,14 @@ def operation(
     ad.primitive_jvps[primitive] = differentiated
     mlir.register_lowering(primitive, lower_reference)
     mlir.register_lowering(primitive, lower_on_cpu, platform="cpu")
+    if on_gpu is not None:
+        lower_form = mlir.lower_fun(on_gpu.value, multiple_results=multiple)
+
+        def lower_on_gpu(context: Any, *arrays: Any, **parameters: Any) -> Any:
+            fits = on_gpu.supports(*context.avals_in, **parameters)
+            return (lower_form if fits else lower_reference)(context, *arrays, **parameters)
+
+        mlir.register_lowering(primitive, lower_on_gpu, platform="cuda")
     cost.RULES[name] = counted
     if quick:
         cost.QUICK.add(name)
@@ -125,6 +143,7 @@ def differentiable(
     gradient_flops: Callable[..., float] | None = None,
     quick: bool = False,
     sparing: bool = False,
+    on_gpu: OnGpu | None = None,
 ) -> Callable[..., tuple[Any, ...]]:
     """A function with compiled forms of its value and of its gradient.
 
@@ -144,6 +163,7 @@ def differentiable(
         quick: whether its outputs are sooner computed again than kept, where memory is short.
         sparing: whether `compiled_gradient` and `gradient_flops` take ``places=``, the arrays
             whose cotangents are wanted, and give or count no others.
+        on_gpu: forms like `compiled` and `compiled_gradient`, for an NVIDIA GPU.
 
     Returns:
         ``(*arrays, **parameters)`` to the outputs.
@@ -192,23 +212,31 @@ def differentiable(
         assert gradient_flops is not None
         return gradient_flops(*given[:count], **parameters, **_if(sparing, places=places))
 
-    def gradient_compiled(
-        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
-    ) -> Any:
-        end = count + saved
-        found = compiled_gradient(
-            given[:count],
-            given[count:end],
-            given[end:],
-            **parameters,
-            **_if(sparing, places=places),
-        )
-        return tuple(found) if sparing else tuple(tuple(found)[place] for place in places)
+    def gradient_by(form: Form) -> Form:
+        def gradient(
+            *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+        ) -> Any:
+            end = count + saved
+            found = form(
+                given[:count],
+                given[count:end],
+                given[end:],
+                **parameters,
+                **_if(sparing, places=places),
+            )
+            return tuple(found) if sparing else tuple(tuple(found)[place] for place in places)
 
-    def gradient_supports(
-        *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
-    ) -> bool:
-        return supports(*given[:count], **parameters)
+        return gradient
+
+    def of_value(supports: Callable[..., bool]) -> Callable[..., bool]:
+        """Whether the gradient's form can, by what says so of the value's arrays."""
+
+        def gradient_supports(
+            *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
+        ) -> bool:
+            return supports(*given[:count], **parameters)
+
+        return gradient_supports
 
     def gradient_shapes(
         *given: Any, count: int, saved: int, places: tuple[int, ...], **parameters: Any
@@ -225,17 +253,29 @@ def differentiable(
         return False
 
     value = operation(
-        name, value_reference, compiled, value_supports, True, _saving(flops), quick=quick
+        name,
+        value_reference,
+        compiled,
+        value_supports,
+        True,
+        _saving(flops),
+        quick=quick,
+        on_gpu=on_gpu,
     )
+    gradient_on_gpu = None
+    if on_gpu is not None and on_gpu.gradient is not None:
+        form = gradient_by(on_gpu.gradient)
+        gradient_on_gpu = OnGpu(form, None, of_value(on_gpu.supports))
     gradient = operation(
         f"{name}_gradient",
         gradient_reference,
-        gradient_compiled,
-        gradient_supports,
+        gradient_by(compiled_gradient),
+        of_value(supports),
         True,
         flops=None if gradient_flops is None else gradient_cost,
         shapes=gradient_shapes,
         known=gradient_known,
+        on_gpu=gradient_on_gpu,
     )
     # The derivative along a direction: linear in it, and its transpose is the gradient.
     tangent = operation(f"{name}_tangent", tangent_reference, tangent_reference, never, True)

@@ -99,6 +99,11 @@ _CHOICES = (
 )
 
 
+def _steps_a_round() -> int:
+    """Steps that a compiled loop runs before it looks whether it is done. A GPU waits meanwhile."""
+    return 8 if jax.default_backend() == "gpu" else 1
+
+
 def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile calls outside of any program, and choose how to differentiate.
 
@@ -109,6 +114,7 @@ def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        kwargs["unroll"] = kwargs.get("unroll") or _steps_a_round()
         if all(registry.is_ours(value) for value in kwargs.values() if callable(value)):
             return compiled(*args, **kwargs)
         return function(plain_product_sweep, *args, **kwargs)

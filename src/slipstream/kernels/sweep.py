@@ -29,7 +29,7 @@ def sweep(step: Step, inputs: Any, states: Any, **how: Any) -> tuple[Any, Any]:
         return_sequences: give all outputs, ``(batch, time, …)``, in the order of the steps.
         go_backwards: start with the last entry.
         zero_output_for_mask: see `mask`.
-        unroll: repeat the step in the program instead of looping over it.
+        unroll: repeat the step in the program instead of looping over it, or so many in the loop.
 
     Returns:
         The last output, or all of them, and the last states.
@@ -48,7 +48,7 @@ def _scan(
     return_sequences: bool = False,
     go_backwards: bool = False,
     zero_output_for_mask: bool = False,
-    unroll: bool = False,
+    unroll: bool | int = False,
     record: Callable[[Any], Any] = lambda states: None,
 ) -> tuple[Any, Any, Any]:
     """`sweep`, that also gives what `record` makes of the states before each step."""

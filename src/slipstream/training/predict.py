@@ -21,7 +21,7 @@ from slipstream.training.session import Session, open_session, outputs_of
 
 # Work beside which a dispatch's own cost disappears; with much more, what passes from layer to
 # layer leaves the CPU's caches: a convolution network of 28 x 28 pixels takes twice as long.
-_FLOPS_A_DISPATCH = 1e9
+_FLOPS_A_DISPATCH, _FLOPS_A_DISPATCH_ON_GPU = 1e9, 3e10
 _FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 512, 8192
 
 
@@ -99,11 +99,12 @@ def _in_parts(session: Session, x: Any, rows: int, batch_size: int) -> Any:
     """Outputs of as many rows at once as suit a model that treats each by itself, or as asked."""
     alone = session.per_example
     if rows <= min(batch_size, _FEW_ROWS) and (rows == _bucket(rows) or not alone):  # as they are
-        return session.predict.own(session.predict(x))
+        return session.predict.own(session.predict.to_host(x))
     width = _width(session, x, rows, batch_size) if alone else batch_size
     with session.stages.one() as stage:
         for part, count in _parts(x, rows, width):
-            outputs = session.predict(stage.lay(part, _bucket(count) if alone else count))
+            laid = stage.lay(part, _bucket(count) if alone else count)
+            outputs = session.predict.to_host(laid)
             stage.take(outputs, count if alone else None)
         return stage.result(session.predict.own)
 
@@ -125,7 +126,8 @@ def _bucket(rows: int) -> int:
 
 def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
     """Rows of a dispatch: many where the model is small, and on the CPU few where it is not."""
-    least = min(batch_size, _FEW_ROWS) if jax.default_backend() == "cpu" else batch_size
+    on_cpu = jax.default_backend() == "cpu"
+    least = min(batch_size, _FEW_ROWS) if on_cpu else batch_size
     if rows <= least:
         return least
     engine.enable_cache()
@@ -135,8 +137,9 @@ def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
             lambda leaf: jax.ShapeDtypeStruct((least, *leaf.shape[1:]), leaf.dtype), x
         )
         session.widths[key] = session.predict.flops(sample) / least
-    wanted = _FLOPS_A_DISPATCH / max(session.widths[key], 1.0)
-    if wanted >= _MANY_ROWS:  # a small model, whose rows are small too
+    flops = max(session.widths[key], 1.0)
+    wanted = (_FLOPS_A_DISPATCH if on_cpu else _FLOPS_A_DISPATCH_ON_GPU) / flops
+    if _FLOPS_A_DISPATCH / flops >= _MANY_ROWS:  # a small model, whose rows are small too
         wanted = _MOST_ROWS
     return max(least, _bucket(int(wanted) + 1) // 2)
 
@@ -223,4 +226,4 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     x = to_arrays(x, "x")
     session = open_session(model, (x, None, None), compiled=False)
     model.check_input(x)
-    return session.predict.own(session.predict(x))
+    return session.predict.own(session.predict.to_host(x))

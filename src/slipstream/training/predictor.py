@@ -36,20 +36,35 @@ class Predictor:
             shared.append(len(set(leaves) - others) < len(leaves))
             return outputs, states
 
+        def to_host(frozen: Any, x: Any, seed: Any) -> Any:
+            outputs, states = noting(frozen, x, seed)
+            return jax.device_put(outputs, jax.memory.Space.Host), states
+
         self._shared = shared  # of each trace
         self.program = jax.jit(noting)
+        # On a GPU, fetching small outputs takes longer than the program that they come from,
+        # unless it brings them to the host itself.
+        fetches = jax.default_backend() == "gpu"
+        self._to_host = jax.jit(to_host) if fetches else self.program
         self._live = live
         self._draws: Draws = draws
         self._traced = False
 
     def __call__(self, x: Any) -> Any:
         """Outputs, on the device. The states of stateful layers move on."""
+        return self._run(self.program, x)
+
+    def to_host(self, x: Any) -> Any:
+        """The same in memory that the host reads, for NumPy alone: `own` is next."""
+        return self._run(self._to_host, x)
+
+    def _run(self, program: Any, x: Any) -> Any:
         state = self._live.current()
         frozen = (state.trainable, state.non_trainable)
         if not self._traced:
-            self.program.trace(frozen, x, None)  # kept, and used by the call
+            program.trace(frozen, x, None)  # kept, and used by the call
             self._traced = True
-        outputs, states = self.program(frozen, x, seed_of() if self._draws.asked else None)
+        outputs, states = program(frozen, x, seed_of() if self._draws.asked else None)
         if states:
             self._live.publish_states(states)
         return outputs
