@@ -17,7 +17,8 @@ states of these cells do not need. Gradients do, and are divided by the largest 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -45,7 +46,11 @@ def supports(z: Any, *others: Any, **_: Any) -> bool:
     return forms.floats(*floats) and z.size > 0 and fits(floats[3].shape[1])
 
 
+@cache
 def _shared() -> int:
+    """Bytes; 0 where there is no such GPU, or no Triton in JAX, which means to give it up."""
+    if jax.default_backend() != "gpu" or find_spec("jax.experimental.pallas.triton") is None:
+        return 0
     return SHARED.get(getattr(jax.devices("gpu")[0], "compute_capability", ""), 0)
 
 
@@ -111,6 +116,7 @@ class _Shapes:
 
 _AS_TF32 = (None, "default", "tensorfloat32", "TF32_TF32_F32")
 _LARGEST = 65504.0  # of float16
+_TINY = 1e-30  # of a row's largest gradient that can be divided by
 
 
 def _half(array: Any) -> Any:
@@ -232,8 +238,9 @@ class _Block:
             for left in lefts[1:]:
                 each = jnp.maximum(each, jnp.abs(left))
             largest = jnp.max(each, 0)[None]
-            largest = jnp.where(largest > 0, largest, 1)
-        found = [self.dot(left / largest, first + place) for place, left in enumerate(lefts)]
+            largest = jnp.where(largest > _TINY, largest, 1)
+        scale = 1 / largest
+        found = [self.dot(left * scale, first + place) for place, left in enumerate(lefts)]
         return sum(found[1:], found[0]) * largest
 
 
