@@ -440,6 +440,16 @@ def test_light_and_full_compiles_are_chosen_by_the_plan():
     assert engine.compiler_options(1e8, 400, light=True)  # no second compile for a little more
 
 
+def test_on_a_gpu_short_runs_are_compiled_without_trying_out_products(monkeypatch):
+    from slipstream.core import engine
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert engine.compiler_options(1e8, 1000) == {"xla_gpu_enable_triton_gemm": False}
+    assert engine.compiler_options(1e8, 200_000) == {}
+    assert engine.compiler_options(1e8, 150_000, light=True) != {}
+    assert engine.compiler_options(1e13, 100) == {}
+
+
 def test_verbose_prints_a_line_an_epoch_and_silence_is_silent(data, capsys):
     model = network(slipstream)
     model.fit(*data, epochs=2, verbose=0)

@@ -32,6 +32,20 @@ def test_rows_of_any_number(model, rows, rng):
     np.testing.assert_allclose(model.predict(x, batch_size=7), outputs, rtol=1e-5, atol=1e-6)
 
 
+def test_on_a_gpu_the_program_itself_brings_outputs_to_the_host(monkeypatch, rng):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    model = Sequential([layers.Input((3,)), layers.Dense(4, "relu"), layers.Dense(2, "softmax")])
+    x = rng.normal(size=(70, 3)).astype("f")
+    for rows in (1, 32, 70):
+        found = model.predict(x[:rows])
+        np.testing.assert_allclose(found, by_hand(model, x[:rows]), rtol=1e-5, atol=1e-6)
+        found += 1  # it is the caller's own
+    to_host = model._session.predict.to_host(x)
+    assert to_host.sharding.memory_kind == "pinned_host"
+    assert model(x).sharding.memory_kind == "device"
+    np.testing.assert_allclose(to_host, by_hand(model, x), rtol=1e-5, atol=1e-6)
+
+
 def test_forms_of_input(model, rng):
     x = rng.normal(size=(6, 3)).astype("f")
     expected = by_hand(model, x)
