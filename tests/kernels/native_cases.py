@@ -22,24 +22,40 @@ needs_native = pytest.mark.skipif(
 TOLERANCES = {"float32": 2e-5, "bfloat16": 2e-2}
 
 
-def agree(function: Callable[..., Any], *arrays: Any, tolerance: float | None = None) -> None:
-    """Value and gradients of a function of arrays, in its native and in its reference form."""
+def agree(
+    function: Callable[..., Any],
+    *arrays: Any,
+    tolerance: float | None = None,
+    gradients: bool = True,
+    derived: bool = False,
+) -> None:
+    """Value and gradients of a function of arrays, in its native and in its reference form.
+
+    Args:
+        gradients: whether there is a native form of them; else the values alone are compared.
+        derived: whether the function may be one that has no native form, a second derivative, say.
+    """
     names = {str(a.dtype) for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)}
     tolerance = tolerance or max(TOLERANCES[name] for name in names)
     place = [i for i, a in enumerate(arrays) if jnp.issubdtype(a.dtype, jnp.floating)]
 
-    def value_and_gradients() -> list[Any]:
-        def both(*floats: Any) -> Any:  # one program, which is one compile
+    def results(form: str) -> tuple[list[Any], bool]:
+        """By one program, which is one compile; and whether kernels of ours are in it."""
+
+        def both(*floats: Any) -> Any:
+            if not gradients:
+                return function(*_put(arrays, place, floats))
             outputs, back = jax.vjp(lambda *f: function(*_put(arrays, place, f)), *floats)
             seeds = jax.tree.map(lambda y: _weights(y.shape).astype(y.dtype), outputs)
             return outputs, back(seeds)
 
-        return jax.tree.leaves(jax.jit(both)(*(arrays[i] for i in place)))
+        floats = [arrays[i] for i in place]
+        with native.fresh_programs(form):  # which forgets no program of the tests before
+            lowered = jax.jit(both).lower(*floats)
+            return jax.tree.leaves(lowered.compile()(*floats)), "slipstream_" in lowered.as_text()
 
-    with native.kernels("native"):
-        found = value_and_gradients()
-    with native.kernels("reference"):
-        wanted = value_and_gradients()
+    (found, ours_run), (wanted, ours_stay) = results("native"), results("reference")
+    assert (ours_run or derived) and not ours_stay, "a form is compared with itself"
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
         ours, theirs = np.asarray(ours, "d"), np.asarray(theirs, "d")

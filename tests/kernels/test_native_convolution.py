@@ -75,9 +75,15 @@ def test_second_derivatives_and_forward_mode():
     def penalty(x, kernel):
         return sum((g**2).sum() for g in jax.grad(loss, (0, 1))(x, kernel))
 
-    agree(jax.grad(penalty, (0, 1)), x, kernel, tolerance=1e-4)
-    agree(lambda x, k: jax.jvp(loss, (x, k), (k.sum() * x, k))[1], x, kernel, tolerance=1e-4)
-    agree(jax.vmap(lambda x: convolve(x[None], kernel, (1, 1))), x)
+    agree(jax.grad(penalty, (0, 1)), x, kernel, tolerance=1e-4, derived=True)
+    agree(
+        lambda x, k: jax.jvp(loss, (x, k), (k.sum() * x, k))[1],
+        x,
+        kernel,
+        tolerance=1e-4,
+        derived=True,
+    )
+    agree(jax.vmap(lambda x: convolve(x[None], kernel, (1, 1))), x, derived=True)
 
 
 def test_each_run_gives_the_same_bits():

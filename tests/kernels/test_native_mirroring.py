@@ -4,10 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from native_cases import agree, name_of, needs_native, normal, others, passes_with
+from native_cases import name_of, needs_native, normal, others, passes_with
 
 from slipstream import layers
-from slipstream.kernels import native
 from slipstream.kernels.mirroring import mirror
 
 pytestmark = needs_native
@@ -19,11 +18,11 @@ CHOSEN = np.array([True, False, True])
 @pytest.mark.parametrize("ways", WAYS, ids=str)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 33])
 @pytest.mark.parametrize("width", [1, 2, 5, 16, 17, 64, 99])
-def test_value_and_gradient(width, channels, ways):
+def test_pictures_that_are_chosen(width, channels, ways):
     images = normal(3, 4, width, channels)
-    agree(lambda x: mirror(x, CHOSEN, *ways), images)
-    with native.kernels("native"):
-        found = np.asarray(jax.jit(lambda x: mirror(x, CHOSEN, *ways))(images))
+    function = jax.jit(lambda x: mirror(x, CHOSEN, *ways))
+    assert "slipstream_mirror" in function.lower(images).as_text()
+    found = np.asarray(function(images))
     for one, picture, turned in zip(found, np.asarray(images), CHOSEN, strict=True):
         steps = [slice(None, None, -1 if turned and way else 1) for way in ways]
         np.testing.assert_array_equal(one, picture[steps[0], steps[1]])

