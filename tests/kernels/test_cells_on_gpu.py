@@ -128,8 +128,11 @@ def test_a_program_for_a_gpu_has_the_kernels(monkeypatch):
 @pytest.mark.parametrize("supported", [True, False])
 def test_wide_cells_are_left_to_the_compiler(supported, monkeypatch):
     monkeypatch.setattr(cells_on_gpu, "_shared", lambda: (227 << 10) * supported)
-    assert cells_on_gpu.fits(128) == supported
-    assert not cells_on_gpu.fits(129)
+    assert cells_on_gpu.fits(128, "float32") == supported
+    assert not cells_on_gpu.fits(129, "float32")
+    with jax.default_matmul_precision("highest"):
+        assert cells_on_gpu.fits(64, "float32") == cells_on_gpu.fits(128, "bfloat16") == supported
+        assert not cells_on_gpu.fits(65, "float32")
 
 
 @pytest.mark.skipif(not on_a_gpu, reason="there is no GPU here")
@@ -139,6 +142,8 @@ def test_there_the_operation_runs_them(units, cell):
     given = arrays(cell, (33, 20, units), False, True, "float32")
     how = {"cell": cell, "reverse": True, "sequences": True}
     ours = jax.jit(partial(cells.loop, **how))
-    assert "gpu.triton" in ours.lower(*given).as_text()
-    for found, wanted in zip(ours(*given), cells._reference(*given, **how)[0], strict=True):
-        np.testing.assert_allclose(found, wanted, atol=1e-2)
+    with jax.default_matmul_precision("default"):
+        assert "gpu.triton" in ours.lower(*given).as_text()
+        found = ours(*given)
+    for array, wanted in zip(found, cells._reference(*given, **how)[0], strict=True):
+        np.testing.assert_allclose(array, wanted, atol=1e-2)

@@ -28,22 +28,31 @@ from jax import lax
 from slipstream.kernels import forms, native
 
 ROWS = 16  # of a block: the fewest that tensor cores multiply
-LEAST, MOST = 16, 128  # units, filled up; of more, one gate's weights outgrow shared memory
+# Units, filled up. Of more, a gate's weights outgrow shared memory; exact products of float32, which
+# tensor cores do not do, run out of registers before.
+LEAST, MOST, MOST_EXACT = 16, 128, 64
 WARPS = 8
 # Bytes of shared memory that a block may use, by compute capability; older ones lack TF32.
 SHARED = {"8.0": 163 << 10, "8.6": 99 << 10, "8.7": 163 << 10, "8.9": 99 << 10, "12.0": 99 << 10}
 SHARED |= {"9.0": 227 << 10, "10.0": 227 << 10, "10.3": 227 << 10}
 
 
-def fits(units: int) -> bool:
+def fits(units: int, dtype: Any) -> bool:
     """Whether the kernels can run on the first GPU, and pay."""
-    return native.choice() != "reference" and units <= MOST and _shared() > 0
+    most = MOST_EXACT if dtype == "float32" and not _as_tf32() else MOST
+    return native.choice() != "reference" and units <= most and _shared() > 0
 
 
 def supports(z: Any, *others: Any, **_: Any) -> bool:
     """Whether they can on arrays of these shapes and types."""
     floats = (z, *others[:-1])
-    return forms.floats(*floats) and z.size > 0 and fits(floats[3].shape[1])
+    return forms.floats(*floats) and z.size > 0 and fits(floats[3].shape[1], z.dtype)
+
+
+def _as_tf32() -> bool:
+    """Whether products of float32 may be rounded as TF32, which is JAX's default."""
+    asked = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009 - of mypy
+    return asked in (None, "default", "tensorfloat32", "TF32_TF32_F32")
 
 
 @cache
@@ -104,8 +113,7 @@ class _Shapes:
 
     def halved(self, cell: str) -> bool:
         """Whether products are of float16. States of a cell with ReLU may have any size."""
-        asked = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009 - of mypy
-        return self.dtype == "float32" and asked in _AS_TF32 and cell != "relu"
+        return self.dtype == "float32" and _as_tf32() and cell != "relu"
 
     def held(self, halved: bool) -> int:
         """Gates whose weights have room in shared memory, beside those of one that pass through."""
@@ -114,7 +122,6 @@ class _Shapes:
         return self.gates if self.gates <= room else max(room - 1, 0)
 
 
-_AS_TF32 = (None, "default", "tensorfloat32", "TF32_TF32_F32")
 _LARGEST = 65504.0  # of float16
 _TINY = 1e-30  # of a row's largest gradient that can be divided by
 
