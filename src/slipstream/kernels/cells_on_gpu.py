@@ -28,7 +28,7 @@ from jax import lax
 from slipstream.kernels import forms, native
 
 ROWS = 16  # of a block: the fewest that tensor cores multiply
-# Units, filled up. Of more, a gate's weights outgrow shared memory; exact products of float32, which
+# Units, filled up. A gate's weights of more outgrow shared memory; exact products of float32, which
 # tensor cores do not do, run out of registers before.
 LEAST, MOST, MOST_EXACT = 16, 128, 64
 WARPS = 8
