@@ -33,11 +33,30 @@ VARIANTS = {
     "aarch64": {"neon": []},
     "arm64": {"neon": []},
 }
+NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}}
 
 
-def variants() -> dict[str, list[str]]:
-    """The libraries of this machine, and the flags that set them apart."""
-    return VARIANTS.get(platform.machine().lower(), {})
+def variants(here_only: bool) -> dict[str, list[str]]:
+    """The libraries of this kind of machine, and the flags that set them apart.
+
+    Args:
+        here_only: leave out those that this very processor cannot run, where that is known.
+    """
+    found = VARIANTS.get(platform.machine().lower(), {})
+    features = processor_features() if here_only else None
+    if features is None:
+        return found
+    return {name: flags for name, flags in found.items() if NEEDS.get(name, set()) <= features}
+
+
+def processor_features() -> set[str] | None:
+    """What Linux says that the processor has; None elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return None
+    named = [line.split(":", 1)[1] for line in lines if line.startswith(("flags", "Features"))]
+    return set(named[0].split()) if named else None
 
 
 def headers() -> str | None:
@@ -51,7 +70,10 @@ def headers() -> str | None:
 
 
 class BuildNative(build_ext):
-    """Compiles each source once for each variant, unless an in-place build has done so."""
+    """Compiles each source once for each variant, unless an in-place build has done so.
+
+    An editable install stays where it is, so it gets only what its processor runs.
+    """
 
     def build_extension(self, ext: Extension) -> None:
         folder, include = self.built, headers()
@@ -63,7 +85,7 @@ class BuildNative(build_ext):
         compiler = os.environ.get("CXX", "c++")
         try:
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                for name, flags in variants().items():
+                for name, flags in variants(here_only=self.editable_mode).items():
                     library, kept = folder / f"{name}.so", IN_PLACE / f"{name}.so"
                     if kept.exists() and kept.stat().st_mtime > newest:
                         shutil.copy2(kept, library)
