@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from recurrent_cases import GATES, arrays
 
 from slipstream.kernels import cells, cells_on_gpu
 
-GATES = {"lstm": 4, "gru": 3, "gru_reset_first": 3, "tanh": 1, "relu": 1}
 # batch, time, units; scaled, masked, reverse, sequences
 CASES = [
     ((3, 4, 7), True, True, True, True),
@@ -19,29 +19,10 @@ CASES = [
 on_a_gpu = jax.default_backend() == "gpu"
 
 
-def arrays(cell, shape, scaled, masked, dtype):
-    batch, time, units = shape
-    draw = np.random.default_rng(sum(shape))
-
-    def normal(*sizes):
-        return jnp.asarray(draw.normal(size=sizes) / 2, dtype)
-
-    wide, none = GATES[cell] * units, jnp.zeros((0,), dtype)
-    return (
-        normal(batch, time, wide),
-        normal(wide + (units if cell == "gru" else 0)),
-        normal(units, wide) / np.sqrt(units).astype(dtype),
-        normal(batch, units),
-        normal(batch, units) if cell == "lstm" else none,
-        normal(batch, units) if scaled else none,
-        jnp.asarray(draw.random((batch, time)) > 0.4) if masked else none,
-    )
-
-
 def values_and_cotangents(cell, case, dtype):
     """Of the kernels and of the reference, each as names to arrays."""
     shape, scaled, masked, reverse, sequences = case
-    given = arrays(cell, shape, scaled, masked, dtype)
+    given = arrays(cell, *shape, scaled, masked, dtype)
     how = {"cell": cell, "reverse": reverse, "sequences": sequences}
     exact = [each if each.dtype == bool else each.astype("float32") for each in given]
 
@@ -110,7 +91,7 @@ def test_weights_that_stay_leave_room_for_those_that_pass(cell, units, room, hel
 def test_a_program_for_a_gpu_has_the_kernels(monkeypatch):
     monkeypatch.setattr(cells_on_gpu, "_shared", lambda: 227 << 10)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    given = arrays("lstm", (3, 4, 8), False, False, "float32")
+    given = arrays("lstm", 3, 4, 8)
     how = {"cell": "lstm", "reverse": False, "sequences": True}
 
     def loss(*floats):
@@ -139,7 +120,7 @@ def test_wide_cells_are_left_to_the_compiler(supported, monkeypatch):
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("units", [16, 100, 128])
 def test_there_the_operation_runs_them(units, cell):
-    given = arrays(cell, (33, 20, units), False, True, "float32")
+    given = arrays(cell, 33, 20, units, masked=True)
     how = {"cell": cell, "reverse": True, "sequences": True}
     ours = jax.jit(partial(cells.loop, **how))
     with jax.default_matmul_precision("default"):

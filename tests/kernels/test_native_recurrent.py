@@ -11,32 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recurrent_cases import arrays
 
 from slipstream import activations
 from slipstream.kernels import cells, native, recurrent
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="no compiled kernels here")
-GATES = {"lstm": 4, "gru": 3, "gru_reset_first": 3, "tanh": 1, "relu": 1}
 NAMES = ("z", "bias", "kernel", "h", "c", "scale")
 PLAIN = {"reverse": False, "sequences": True}
-
-
-def arrays(cell, batch, time, units, scaled=False, masked=False, dtype=jnp.float32):
-    numbers = np.random.default_rng(batch + time + units)
-
-    def draw(*shape):
-        return jnp.asarray(numbers.normal(size=shape) / 2, dtype)
-
-    wide, none = GATES[cell] * units, jnp.zeros((0,), dtype)
-    return (
-        draw(batch, time, wide),
-        draw(wide + (units if cell == "gru" else 0)),
-        draw(units, wide) / np.sqrt(units).astype(dtype),
-        draw(batch, units),
-        draw(batch, units) if cell == "lstm" else none,
-        draw(batch, units) if scaled else none,
-        jnp.asarray(numbers.random((batch, time)) > 0.4) if masked else none,
-    )
 
 
 def total(loop, how, mask, *first):
