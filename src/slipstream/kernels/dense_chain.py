@@ -34,8 +34,11 @@ _functions = {
 
 
 def worth(rows: int, weights: int) -> bool:
-    """Whether layers of so many weights together are quicker as one operation."""
-    return weights <= MOST and rows * weights <= _WORK
+    """Whether layers of so many weights together are quicker as one operation.
+
+    Of an unknown number of rows, as `jax.export` may have it, they are not.
+    """
+    return isinstance(rows, int) and weights <= MOST and rows * weights <= _WORK
 
 
 def dense_chain(x: Any, layers: Sequence[tuple[Any, Any]], activations: Sequence[str]) -> Any:

@@ -88,6 +88,8 @@ def operation(
     lower_compiled = mlir.lower_fun(compiled, multiple_results=multiple)
 
     def lower_on_cpu(context: Any, *arrays: Any, **parameters: Any) -> Any:
+        if _for_export(context):
+            return lower_reference(context, *arrays, **parameters)
         given = context.avals_in
         fits = native.library() is not None and supports(*given, **parameters)
         if contested is not None and native.library() and contested(*given, **parameters):
@@ -122,7 +124,7 @@ def operation(
         lower_form = mlir.lower_fun(on_gpu.value, multiple_results=multiple)
 
         def lower_on_gpu(context: Any, *arrays: Any, **parameters: Any) -> Any:
-            fits = on_gpu.supports(*context.avals_in, **parameters)
+            fits = not _for_export(context) and on_gpu.supports(*context.avals_in, **parameters)
             return (lower_form if fits else lower_reference)(context, *arrays, **parameters)
 
         mlir.register_lowering(primitive, lower_on_gpu, platform="cuda")
@@ -334,6 +336,11 @@ def floats(*arrays: Any) -> bool:
     """Whether all are of one float type that the compiled forms store."""
     types = {str(array.dtype) for array in arrays}
     return len(types) == 1 and types <= {"float32", "bfloat16"}
+
+
+def _for_export(context: Any) -> bool:
+    """Whether the program is for `jax.export`: it must run where this library is not."""
+    return context.module_context.lowering_parameters.for_export
 
 
 def _once_a_shape(function: Form) -> Form:
