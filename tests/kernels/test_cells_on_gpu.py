@@ -83,8 +83,7 @@ def test_the_kernels_compute_what_the_reference_does(
 )
 def test_weights_that_stay_leave_room_for_those_that_pass(cell, units, room, held, monkeypatch):
     monkeypatch.setattr(cells_on_gpu, "_shared", lambda: room << 10)
-    z = jax.ShapeDtypeStruct((1, 2, GATES[cell] * units), jnp.dtype("float32"))
-    shapes = cells_on_gpu._Shapes(z, jax.ShapeDtypeStruct((1, units), z.dtype))
+    shapes = cells_on_gpu._Shapes((1, 2, GATES[cell] * units), units, jnp.dtype("float32"))
     assert shapes.held(shapes.halved(cell)) == held
 
 
@@ -109,11 +108,16 @@ def test_a_program_for_a_gpu_has_the_kernels(monkeypatch):
 @pytest.mark.parametrize("supported", [True, False])
 def test_wide_cells_are_left_to_the_compiler(supported, monkeypatch):
     monkeypatch.setattr(cells_on_gpu, "_shared", lambda: (227 << 10) * supported)
-    assert cells_on_gpu.fits(128, "float32") == supported
-    assert not cells_on_gpu.fits(129, "float32")
+
+    def fits(units, dtype="float32", time=9):
+        return cells_on_gpu.fits(1000, time, units, 4 * units, dtype)
+
+    assert fits(128) == supported
+    assert not fits(129)
+    assert fits(65, time=4000) == supported and not fits(65, time=4200)  # filled up to 128
     with jax.default_matmul_precision("highest"):
-        assert cells_on_gpu.fits(64, "float32") == cells_on_gpu.fits(128, "bfloat16") == supported
-        assert not cells_on_gpu.fits(65, "float32")
+        assert fits(64) == fits(128, "bfloat16") == supported
+        assert not fits(65)
 
 
 @pytest.mark.skipif(not on_a_gpu, reason="there is no GPU here")

@@ -40,7 +40,8 @@ def fits(x: Any, states: Any, weights: Weights) -> bool:
     """Whether the compiled form can run, and is of use: a single step is no loop."""
     given = [array for array in (x, *states, *weights) if array is not None]
     if jax.default_backend() == "gpu":
-        runs = cells_on_gpu.fits(states[0].shape[1], x.dtype)
+        units, wide = weights.recurrent_kernel.shape
+        runs = cells_on_gpu.fits(x.shape[0], x.shape[1], units, wide, x.dtype)
     else:
         runs = jax.default_backend() == "cpu" and native.library() is not None
     return runs and forms.floats(*given) and x.shape[1] > 1 and all(array.size for array in given)

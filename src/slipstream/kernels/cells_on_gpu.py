@@ -37,16 +37,25 @@ SHARED = {"8.0": 163 << 10, "8.6": 99 << 10, "8.7": 163 << 10, "8.9": 99 << 10, 
 SHARED |= {"9.0": 227 << 10, "10.0": 227 << 10, "10.3": 227 << 10}
 
 
-def fits(units: int, dtype: Any) -> bool:
-    """Whether the kernels can run on the first GPU, and pay."""
+def fits(batch: int, time: int, units: int, wide: int, dtype: Any) -> bool:
+    """Whether the kernels can run on the first GPU, and pay.
+
+    Args:
+        wide: gates times units.
+    """
     most = MOST_EXACT if dtype == "float32" and not _as_tf32() else MOST
-    return native.choice() != "reference" and units <= most and _shared() > 0
+    if native.choice() == "reference" or units > most or not _shared():
+        return False
+    shapes = _Shapes((batch, time, wide), units, dtype)
+    return shapes.rows * time * shapes.gates * shapes.columns < 2**31  # places have 32 bits
 
 
 def supports(z: Any, *others: Any, **_: Any) -> bool:
     """Whether they can on arrays of these shapes and types."""
     floats = (z, *others[:-1])
-    return forms.floats(*floats) and z.size > 0 and fits(floats[3].shape[1], z.dtype)
+    batch, time, wide = z.shape
+    known = fits(batch, time, floats[3].shape[1], wide, z.dtype)
+    return known and forms.floats(*floats) and z.size > 0
 
 
 def _as_tf32() -> bool:
@@ -69,13 +78,13 @@ def _shared() -> int:
 class _Shapes:
     """Sizes of a call, as they are and filled up."""
 
-    def __init__(self, z: Any, h: Any) -> None:
-        self.batch, self.time, wide = z.shape
-        self.units = h.shape[1]
-        self.gates = wide // self.units
+    def __init__(self, shape: tuple[int, ...], units: int, dtype: Any) -> None:
+        self.batch, self.time, wide = shape
+        self.units = units
+        self.gates = wide // units
         self.rows = -(-self.batch // ROWS) * ROWS
-        self.columns = max(LEAST, 1 << (self.units - 1).bit_length())
-        self.dtype = z.dtype
+        self.columns = max(LEAST, 1 << (units - 1).bit_length())
+        self.dtype = dtype
 
     def steps(self, array: Any) -> Any:
         """``(batch, time, gates * units)`` to ``(rows, time, gates, columns)``."""
@@ -378,7 +387,7 @@ def _run(
 def value(*arrays: Any, save: bool, cell: str, reverse: bool, sequences: bool) -> Any:
     """Outputs, the last memory and, if `save`, what the gradient needs, as `cells` has them."""
     z, bias, kernel, h, c, scale, mask = arrays
-    shapes = _Shapes(z, h)
+    shapes = _Shapes(z.shape, h.shape[1], z.dtype)
     time, halved = shapes.time, shapes.halved(cell)
     found = _run(
         _value_kernel,
@@ -423,7 +432,7 @@ def gradient(
     z, _, kernel, h, c, scale, mask = arrays
     gates, extra, before = saved
     d_outputs, d_memory = cotangents
-    shapes = _Shapes(z, h)
+    shapes = _Shapes(z.shape, h.shape[1], z.dtype)
     time, halved = shapes.time, shapes.halved(cell)
 
     def whole(array: Any) -> Any:
