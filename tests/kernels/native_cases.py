@@ -28,12 +28,14 @@ def agree(
     tolerance: float | None = None,
     gradients: bool = True,
     derived: bool = False,
+    least: float = 1e-3,
 ) -> None:
     """Value and gradients of a function of arrays, in its native and in its reference form.
 
     Args:
         gradients: whether there is a native form of them; else the values alone are compared.
         derived: whether the function may be one that has no native form, a second derivative, say.
+        least: differences are told in an array's largest number, or in this if it is smaller.
     """
     names = {str(a.dtype) for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)}
     tolerance = tolerance or max(TOLERANCES[name] for name in names)
@@ -59,7 +61,7 @@ def agree(
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
         ours, theirs = np.asarray(ours, "d"), np.asarray(theirs, "d")
-        scale = np.abs(theirs).max(initial=1e-3)
+        scale = np.abs(theirs).max(initial=least)
         np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance)
 
 

@@ -63,8 +63,8 @@ def test_any_shape(rows, sizes, seed):
     activations = [kernel.ACTIVATIONS[i] for i in draw.integers(0, 4, len(sizes) - 1)]
     biased = [bool(b) for b in draw.integers(0, 2, len(sizes) - 1)]
     weights = [array for layer in layers_of(sizes, biased) for array in layer if array is not None]
-    # Sums over all rows may nearly cancel out.
-    agree(chained(activations, biased), normal(rows, sizes[0]), *weights, tolerance=2e-4)
+    # Sums over rows of terms near 1 may cancel out: 1e-6 of what is left is rounding in both forms.
+    agree(chained(activations, biased), normal(rows, sizes[0]), *weights, least=0.1)
 
 
 def test_it_runs_natively_and_gives_only_the_gradients_that_are_wanted():

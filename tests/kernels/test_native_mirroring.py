@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from native_cases import name_of, needs_native, normal, others, passes_with
+from native_cases import agree, name_of, needs_native, normal, others, passes_with
 
 from slipstream import layers
 from slipstream.kernels.mirroring import mirror
@@ -26,6 +26,10 @@ def test_pictures_that_are_chosen(width, channels, ways):
     for one, picture, turned in zip(found, np.asarray(images), CHOSEN, strict=True):
         steps = [slice(None, None, -1 if turned and way else 1) for way in ways]
         np.testing.assert_array_equal(one, picture[steps[0], steps[1]])
+
+
+def test_gradients_follow_the_reference():
+    agree(lambda x: mirror(x, CHOSEN, True, False), normal(3, 4, 5, 2), derived=True)
 
 
 def test_the_layer_has_it():

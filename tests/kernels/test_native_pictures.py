@@ -112,6 +112,15 @@ def test_what_they_do_not_know_takes_the_reference():
     )
 
 
+def test_gradients_follow_the_reference():
+    x, order = pictures((2, 5, 4, 3)), jnp.asarray([1, 0], "int32")
+    for change in changes(2, (0, 255)).values():
+        agree(change, x, derived=True)
+    area = np.eye(2, 5) > 0, np.ones((2, 4)) > 0
+    agree(lambda x, w: blend(x, w, order), x, jnp.asarray([0.2, 0.7]), derived=True)
+    agree(lambda x: paste(x, order, area), x, derived=True)
+
+
 def test_batched():
     x = pictures((3, 2, 5, 4, 3))
     for change in changes(2, (0, 255)).values():

@@ -118,3 +118,10 @@ def test_a_limit_follows_from_the_ceilings():
     found = limit(Cost(3e9, 0, low=2e9, traffic=(5e9, 0, 0, 0, 1e10)), machine, 0)
     assert (found.compute, found.memory, found.dispatch) == (1.5, 3.0, 0.0)
     assert limit(NOTHING, machine, 2) == (0.0, 0.0, 2 * machine.dispatch)
+
+
+def test_small_data_have_at_least_the_bandwidth_of_larger_ones(monkeypatch):
+    # As on a GPU, where the shortest pass takes as long as it takes to start one.
+    measured = dict(zip(LEVELS, (1e10, 1e11, 2e12, 4e12, 3e12), strict=True))
+    monkeypatch.setattr(ceilings, "_stream", measured.get)
+    assert ceilings._streams() == (4e12, 4e12, 4e12, 4e12, 3e12)
