@@ -33,6 +33,7 @@ VARIANTS = {
     "aarch64": {"neon": []},
     "arm64": {"neon": []},
 }
+# As kernels/native.py has them, which needs what is not installed yet.
 NEEDS = {"avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}}
 
 

@@ -20,7 +20,8 @@ from slipstream.training.passes import Logs, to_host
 from slipstream.training.session import Session, open_session, outputs_of
 
 # Work beside which a dispatch's own cost disappears; with much more, what passes from layer to
-# layer leaves the CPU's caches: a convolution network of 28 x 28 pixels takes twice as long.
+# layer leaves the CPU's caches: a convolution network of 28 x 28 pixels takes twice as long. A GPU
+# of 3e14 a second needs 0.1 ms for what it is given, and 0.06 ms to be given it.
 _FLOPS_A_DISPATCH, _FLOPS_A_DISPATCH_ON_GPU = 1e9, 3e10
 _FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 512, 8192
 
