@@ -16,6 +16,7 @@ from typing import Any
 from bench.augmentation.rows import ROWS, SHAPE
 
 OURS, KERAS, TORCH = "Slipstream", "Keras-jax", "torchvision"
+MOVING = "moving"  # no layer at all: pictures are read and written
 WAYS = IN_PROGRAM, BY_ITSELF = "in a program", "by itself"
 TRAINING = "training"
 
@@ -56,14 +57,29 @@ def measured(name: str, rounds: int) -> Iterator[tuple[str, dict[str, list[float
         programs(getattr(module, name)(**ROWS[name].options), pictures)
         for module in (layers, keras.layers)
     )
-    peer = _torchvision(name)
+    peer, least = _torchvision(name), moving(pictures, ROWS[name].mixes)
     for called in WAYS:
-        systems = {OURS: ours[called]}
+        systems = {OURS: ours[called], MOVING: least}
         if _works(name, theirs[called]):
             systems[KERAS] = theirs[called]
         if peer:
             systems[TORCH] = peer[fastest(peer)]
         yield called, in_turn(systems, rounds)
+
+
+def moving(pictures: Any, mixes: bool) -> Callable[[], Any]:
+    """A compiled program that does hardly more than to read all pictures and write them once.
+
+    A layer that mixes reads two arrays.
+    """
+    import jax
+
+    other = pictures + 1
+    if mixes:  # a lone sum is slow in XLA where there are few channels
+        program = jax.jit(lambda pictures, other: 0.5 * pictures + other)
+        return lambda: program(pictures, other).block_until_ready()
+    program = jax.jit(lambda pictures: pictures + 1)
+    return lambda: program(pictures).block_until_ready()
 
 
 def programs(layer: Any, pictures: Any) -> dict[str, Callable[[], Any]]:

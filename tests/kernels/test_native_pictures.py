@@ -9,7 +9,7 @@ from native_cases import agree, name_of, needs_native, others, passes_with
 from slipstream import layers
 from slipstream.kernels import native
 from slipstream.kernels.mixing import blend, paste
-from slipstream.kernels.pointwise import contrast, posterize, solarize
+from slipstream.kernels.pointwise import contrast, pale, posterize, scale, solarize, stretch
 
 pytestmark = needs_native
 
@@ -33,6 +33,7 @@ def changes(batch, ends):
         "contrast": lambda x: contrast(x, 2 * shares[0], ends),
         "posterize": lambda x: posterize(x, steps, ends),
         "solarize": lambda x: solarize(x, 60 * shares[0], 255 * shares[1], ends),
+        "scale": lambda x: scale(x, 2 * shares[0] - 1, 60 * shares[1], ends),
     }
 
 
@@ -55,6 +56,33 @@ def test_strange_pixels(name, ends):
         theirs = np.asarray(jax.jit(change)(x))
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
     assert np.isnan(ours[1]).any() and np.isfinite(ours[::2]).all()
+
+
+@pytest.mark.parametrize("ends", [*ENDS, (-np.inf, np.inf)])
+@pytest.mark.parametrize("shape", [(3, 7, 5, 3), (1, 1, 1, 3), (2, 1, 9, 3), (3, 64, 61, 3)])
+def test_greys(shape, ends):
+    shares = jnp.linspace(-1, 1, shape[0])
+    x = pictures(shape)
+    agree(lambda x: pale(x, shares, ends), x, gradients=False)
+    strange = x.at[0, 0, 0, 1].set(jnp.nan)
+    found = np.asarray(jax.jit(lambda x: pale(x, shares, ends))(strange))
+    assert np.isnan(found[0, 0, 0]).all() and np.isfinite(found.ravel()[3:]).all()
+
+
+@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_stretching(shape, ends):
+    x = pictures(shape, ends).at[0, ..., 0].set(ends[1] / 3)  # a channel of one value
+    agree(lambda x: stretch(x, ends), x, gradients=False)
+    strange = x.at[0, 0, 0].set(jnp.nan)
+    found = np.asarray(jax.jit(lambda x: stretch(x, ends))(strange))
+    np.testing.assert_array_equal(found[1:], jax.jit(lambda x: stretch(x, ends))(x)[1:])
+
+
+def test_all_pass_where_there_are_no_ends():
+    x = jnp.resize(jnp.asarray(STRANGE), (2, 5, 7, 3))
+    found = jax.jit(lambda x: scale(x, -jnp.ones(2), jnp.full(2, 255.0), (-np.inf, np.inf)))(x)
+    np.testing.assert_array_equal(found, 255 - np.asarray(x))
 
 
 @pytest.mark.parametrize("ends", ENDS)
@@ -116,6 +144,8 @@ def test_gradients_follow_the_reference():
     x, order = pictures((2, 5, 4, 3)), jnp.asarray([1, 0], "int32")
     for change in changes(2, (0, 255)).values():
         agree(change, x, derived=True)
+    agree(lambda x: pale(x, jnp.asarray([0.3, -0.7]), (0, 255)), x, derived=True)
+    agree(lambda x: stretch(x, (0, 255)), x, derived=True)
     area = np.eye(2, 5) > 0, np.ones((2, 4)) > 0
     agree(lambda x, w: blend(x, w, order), x, jnp.asarray([0.2, 0.7]), derived=True)
     agree(lambda x: paste(x, order, area), x, derived=True)

@@ -6,10 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from slipstream.core.registry import register
-from slipstream.kernels.pointwise import clip, per_pixel
+from slipstream.kernels.pointwise import GREY, clip, pale, per_pixel, split
 from slipstream.layers.augmentation.arguments import between, limits, uniform, value_limits
 from slipstream.layers.augmentation.base import Augmentation, Shape
 from slipstream.layers.augmentation.light import RandomBrightness, RandomContrast
@@ -47,18 +46,10 @@ def _channels(layer: Any, images: Any, allowed: tuple[int, ...] = (3,)) -> Any:
     return images.shape[-1]
 
 
-_GREY = (0.2989, 0.587, 0.114)  # of red, green and blue, by ITU-R BT.601
-
-
 def luma(images: Any) -> Any:
     """Shades of grey of RGB pictures, ``(batch, height, width, 1)``."""
-    red, green, blue = (channel * grey for channel, grey in zip(split(images), _GREY))
+    red, green, blue = (channel * grey for channel, grey in zip(split(images), GREY))
     return red + green + blue
-
-
-def split(images: Any) -> list[Any]:
-    """Three channels, each ``(batch, height, width, 1)``: sums of these fuse, reductions do not."""
-    return [images[..., place : place + 1] for place in range(3)]
 
 
 @register("layer")
@@ -151,14 +142,7 @@ class RandomColorDegeneration(_Colored):
     def _images(self, images: Any, draw: Any) -> Any:
         if _channels(self, images, (1, 3)) == 1:
             return jnp.clip(images, *self.value_range)
-        # Three weights for each channel of the result: it is not read again beside its grey, which
-        # takes a CPU's vectors as long as the arithmetic.
-        share = draw[:, None]
-        blended = sum(
-            channel * (share * grey + (1 - share) * own)[:, None, None]
-            for channel, grey, own in zip(split(images), _GREY, np.eye(3, dtype="float32"))
-        )
-        return clip(blended, *self.value_range)
+        return pale(images, draw, self.value_range)
 
 
 @register("layer")

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
-from slipstream.kernels.channels import of_channels
-from slipstream.kernels.pointwise import from_bytes, to_bytes
+from slipstream.kernels.pointwise import from_bytes, stretch, to_bytes
 from slipstream.layers.augmentation.arguments import value_limits
 from slipstream.layers.augmentation.base import Augmentation
 
@@ -39,13 +38,7 @@ class AutoContrast(Augmentation):
         self.value_range = value_limits(self, value_range)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        least, most = of_channels(jnp.minimum, images), of_channels(jnp.maximum, images)
-        low, high = self.value_range
-        flat = least == most
-        # One division for each channel, none for each pixel.
-        scale = jnp.where(flat, 1, high - low) / jnp.where(flat, 1, most - least)
-        stretched = (images - jnp.where(flat, 0, least)) * scale + jnp.where(flat, 0, low)
-        return jnp.clip(stretched, low, high)
+        return stretch(images, self.value_range)
 
 
 # Places of all tables in a row are single numbers, which are found and followed in half the time

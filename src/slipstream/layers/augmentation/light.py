@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from slipstream.core.registry import register
-from slipstream.kernels.pointwise import contrast, per_pixel, posterize, solarize
+from slipstream.kernels.pointwise import contrast, posterize, scale, solarize
 from slipstream.layers.augmentation.arguments import between, chosen, limits, uniform, value_limits
 from slipstream.layers.augmentation.base import Augmentation, Shape
 
@@ -40,7 +40,7 @@ class RandomBrightness(Augmentation):
         return (high - low) * between(uniform(key, shape[0], 1)[0], self.factor)
 
     def _images(self, images: Any, draw: Any) -> Any:
-        return jnp.clip(images + per_pixel(draw), *self.value_range)
+        return scale(images, jnp.ones_like(draw), draw, self.value_range)
 
 
 @register("layer")
@@ -105,7 +105,8 @@ class RandomInvert(Augmentation):
         return chosen(self.factor, *uniform(key, shape[0], 2))
 
     def _images(self, images: Any, draw: Any) -> Any:
-        return jnp.where(per_pixel(draw), self.value_range[1] - images, images)
+        factors, more = jnp.where(draw, -1.0, 1.0), jnp.where(draw, self.value_range[1], 0.0)
+        return scale(images, factors, more, (-jnp.inf, jnp.inf))
 
 
 @register("layer")
