@@ -10,40 +10,29 @@
 
 namespace slipstream {
 
-// A function of its own, so that the compiler keeps all sums and columns in registers. PACKED are
-// tiles of `a` and panels of `b` whose rows follow each other without a gap.
-template <class V, int VECTORS, int ROWS, bool PACKED>
-__attribute__((noinline)) void across_sums(const float* a, int64_t step, const float* b,
-                                           int64_t b_step, int64_t depth,
-                                           V (&results)[ROWS][VECTORS]) {
-  V sums[ROWS][VECTORS];
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
-  if (PACKED) step = ROWS, b_step = VECTORS * kSize<V>;
-  for (int64_t k = 0; k < depth; ++k, a += step, b += b_step) {
-    V column[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * kSize<V>);
-    if (!PACKED) __builtin_prefetch(a + 16 * step);
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v) sums[r][v] += a[r] * column[v];
-  }
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v) results[r][v] = sums[r][v];
-}
-
+// PACKED are tiles of `a` and panels of `b` whose rows follow each other without a gap.
 template <class V, int VECTORS, int ROWS, bool PACKED = false>
 SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b, int64_t b_step,
                                    int64_t depth, float* to, int64_t to_step, int64_t count,
                                    bool fresh, const Finish& finish = {}) {
   constexpr int lanes = kSize<V>;
+  if (PACKED) step = ROWS, b_step = VECTORS * lanes;
   V sums[ROWS][VECTORS];
-  across_sums<V, VECTORS, ROWS, PACKED>(a, step, b, b_step, depth, sums);
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
+  for (int64_t k = 0; k < depth; ++k, a += step, b += b_step) {
+    V column[VECTORS];
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(b + v * lanes);
+    if (!PACKED) __builtin_prefetch(a + 16 * step);
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] += a[r] * column[v];
+  }
   // What was there is loaded before anything is stored: a part of a vector that is loaded right
   // behind a stored one waits for it, though they share no number.
   const bool whole = count == VECTORS * lanes;
   if (!fresh)
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v) {
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) {
         const float* const at = to + r * to_step + v * lanes;
         const int64_t left = count - v * lanes;
         if (whole)
@@ -52,10 +41,10 @@ SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b,
           sums[r][v] += load_first<V>(at, left);
       }
   if (finish.some())
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v) sums[r][v] = finish(sums[r][v], v * lanes);
-  for (int r = 0; r < ROWS; ++r, to += to_step)
-    for (int v = 0; v < VECTORS; ++v) {
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] = finish(sums[r][v], v * lanes);
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r, to += to_step)
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) {
       const int64_t left = count - v * lanes;
       if (whole)
         store(to + v * lanes, sums[r][v]);

@@ -13,19 +13,25 @@ constexpr int64_t kDepth = 256;     // rows of dy that are packed at once
 constexpr int64_t kTogether = 8;    // panels of dy that are packed at once
 constexpr int64_t kLeast = 1 << 18;  // multiplications that are worth a thread
 constexpr int64_t kLarge = 1 << 27;  // multiplications, and numbers of a row of dy, from which
-constexpr int64_t kWide = 256;       // blocks of x are packed as well
+constexpr int64_t kWide = 256;       // blocks of x are packed for all threads
+// A tile of few rows takes only a part of each line of x that it reads, so these are packed.
+constexpr bool kPacked = kTall < 8;
 
 // What is computed apart: some columns of dy with some columns of x, over some of the rows.
 struct Split {
+  bool large;
   int64_t parts, panel_groups, row_groups, group_rows;
 
-  Split(int64_t rows, int64_t inputs, int64_t panels, int64_t threads) {
+  Split(int64_t rows, int64_t inputs, int64_t outputs, int64_t panels, int64_t threads)
+      : large(outputs >= kWide && rows * inputs * outputs >= kLarge) {
+    panel_groups = (panels + kTogether - 1) / kTogether;
     // Few results of many rows are summed in parts; how many depends on the shape alone.
     const int64_t tiles = (inputs + 11) / 12 * panels;
-    parts = tiles < 64    ? std::clamp<int64_t>(rows / 1024, 1, 16)
+    parts = large && kPacked ? 1
+            : kPacked     ? std::clamp<int64_t>(std::min(rows / kDepth, 8 / panel_groups), 1, 8)
+            : tiles < 64  ? std::clamp<int64_t>(rows / 1024, 1, 16)
             : tiles < 512 ? std::clamp<int64_t>(rows / 2048, 1, 4)
                           : 1;
-    panel_groups = (panels + kTogether - 1) / kTogether;
     const int64_t width = 2 * kLanes * std::min(panels, kTogether);
     const int64_t worth = std::max<int64_t>(1, rows / parts * inputs * width / kLeast);
     const int64_t wanted = (3 * threads + parts * panel_groups - 1) / (parts * panel_groups);
@@ -50,7 +56,7 @@ void sum_parts(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t 
   const int64_t panel_count = static_cast<int64_t>(panels.size());
   constexpr bool exact = std::is_same_v<T, float>;
   parallel_for(threads, split.count(), [&](int64_t task) {
-    static thread_local Scratch packing, widening;
+    static thread_local Scratch packing, copying;
     const int64_t part = task % split.parts, place = task / split.parts;
     const int64_t first_panel = place % split.panel_groups * kTogether;
     const int64_t last_panel = std::min(first_panel + kTogether, panel_count);
@@ -65,12 +71,31 @@ void sum_parts(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t 
       float* const packed = packing.get(depth * wide);
       pack_panels(dy + n * outputs, outputs, depth, panels.data() + first_panel,
                   panels.data() + last_panel, packed);
+      // Calls body(panel, its numbers, where its results go).
+      const auto each_panel = [&](const auto& body) {
+        for (int64_t p = first_panel; p < last_panel; ++p)
+          body(panels[p], packed + (panels[p].packed - base) * depth,
+               to + first * outputs + panels[p].first);
+      };
+      if constexpr (kPacked) {
+        float* const tiles = copying.get((many + kTall - 1) / kTall * kTall * depth);
+        pack_tiles(Factor<T>{x, inputs, true}, first, n, many, depth, tiles);
+        each_panel([&](const Panel& panel, const float* numbers, float* results) {
+          with_vectors(panel, [&](auto vector, auto vectors) {
+            for (int64_t i = 0; i < many; i += kTall)
+              tile_times_panel<decltype(vector), vectors()>(tiles + i * depth, many - i, numbers,
+                                                            depth, results + i * outputs, outputs,
+                                                            panel.count, n == begin, Finish{});
+          });
+        });
+        continue;
+      }
       const float* source;
       int64_t step = inputs;
       if constexpr (exact) {
         source = x + n * inputs + first;
       } else {
-        float* const copy = widening.get(depth * many);
+        float* const copy = copying.get(depth * many);
         for (int64_t k = 0; k < depth; ++k)
           for (int64_t i = 0; i < many; ++i)
             copy[k * many + i] = to_float(x[(n + k) * inputs + first + i]);
@@ -84,13 +109,12 @@ void sum_parts(Threads& threads, const T* x, const T* dy, int64_t rows, int64_t 
       const int64_t calls = (many + some - 1) / some * (last_panel - first_panel);
       int64_t call = 0, fetched = 0;
       for (int64_t i = 0; i < many; i += some)
-        for (int64_t p = first_panel; p < last_panel; ++p) {
+        each_panel([&](const Panel& panel, const float* numbers, float* results) {
           for (++call; fetched < call * after / calls; ++fetched)
             fetch(dy + (n + depth + fetched) * outputs + panels[first_panel].first, wide);
-          across(source + i, step, std::min(some, many - i), panels[p],
-                 packed + (panels[p].packed - base) * depth, panels[p].width, depth,
-                 to + (first + i) * outputs + panels[p].first, outputs, n == begin);
-        }
+          across(source + i, step, std::min(some, many - i), panel, numbers, panel.width, depth,
+                 results + i * outputs, outputs, n == begin);
+        });
     }
   });
 }
@@ -100,14 +124,15 @@ void weight_gradient(Threads& threads, const T* x, const T* dy, int64_t rows, in
                      int64_t outputs, T* dw) {
   static thread_local Scratch summing;
   const std::vector<Panel> panels = panels_of(outputs);
-  const Split split(rows, inputs, static_cast<int64_t>(panels.size()), thread_count(threads));
+  const Split split(rows, inputs, outputs, static_cast<int64_t>(panels.size()),
+                    thread_count(threads));
   const int64_t size = inputs * outputs;
   float* sums = nullptr;
   if constexpr (std::is_same_v<T, float>)
     if (split.parts == 1) sums = dw;
   const bool done = sums != nullptr;
   if (!done) sums = summing.get(split.parts * size);
-  if (split.parts == 1 && outputs >= kWide && rows * size >= kLarge)
+  if (split.large && split.parts == 1)
     gemm(threads, Factor<T>{x, inputs, true}, inputs, Factor<T>{dy, outputs, false}, outputs, rows,
          Finish{}, sums);
   else

@@ -33,44 +33,71 @@ struct Factor {
   bool transposed;
 };
 
+// Tiles of a matrix's transpose. Of few rows each, some are packed at once, so that the matrix is read
+// along its rows: lines that lie a power of two apart would drive each other out of a cache before
+// the next tile wants the rest of them. From `from` on, `left` numbers of a row may be read; what is
+// stored beyond a tile's row is in the next one's place, which comes after it.
+template <class T>
+void pack_tiles_across(const T* from, int64_t step, int64_t left, int64_t rows, int64_t depth,
+                       float* to) {
+  constexpr int64_t together = kTall < 8 ? 8 : 1;
+  constexpr int whole = kTall < 8 ? 8 : kTall;
+  for (int64_t first = 0; first < rows; first += together * kTall, to += together * kTall * depth) {
+    const int64_t end = std::min(rows, first + together * kTall);
+    const T* at = from + first;
+    for (int64_t k = 0; k < depth; ++k, at += step) {
+      float* tile = to + k * kTall;
+      const T* numbers = at;
+      for (int64_t row = first; row < end; row += kTall, numbers += kTall, tile += kTall * depth) {
+        if (row + kTall <= end && row + whole <= left && (whole == kTall || k + 1 < depth)) {
+          if constexpr (whole == 8)
+            store(tile, load<Vector<8>>(numbers));
+          else
+            for (int r = 0; r < kTall; r += 4) store(tile + r, load<Vector<4>>(numbers + r));
+        } else {
+          for (int64_t r = 0; r < kTall; ++r)
+            tile[r] = row + r < end ? to_float(numbers[r]) : 0.0f;
+        }
+      }
+    }
+  }
+}
+
 // Rows [0, rows) and columns [0, depth) of `a` as tiles: the rows' numbers of one column side by
 // side, zeros after the last row.
 template <class T>
 void pack_tiles(const Factor<T>& a, int64_t row, int64_t column, int64_t rows, int64_t depth,
                 float* to) {
-  for (int64_t first = 0; first < rows; first += kTall, to += kTall * depth) {
-    const int64_t many = std::min<int64_t>(kTall, rows - first);
-    if (!a.transposed) {
-      pack_turned(a.numbers + (row + first) * a.step + column, a.step, many, depth, to, kTall);
-      continue;
-    }
-    constexpr int together = kTall % 4 == 0 ? 4 : 2;
-    const T* from = a.numbers + column * a.step + row + first;
-    for (int64_t k = 0; k < depth; ++k, from += a.step)
-      if (many == kTall) {
-        for (int r = 0; r < kTall; r += together)
-          store(to + k * kTall + r, load<Vector<together>>(from + r));
-      } else {
-        for (int64_t r = 0; r < kTall; ++r)
-          to[k * kTall + r] = r < many ? to_float(from[r]) : 0.0f;
-      }
-  }
+  if (a.transposed)
+    return pack_tiles_across(a.numbers + column * a.step + row, a.step, a.step - row, rows, depth,
+                             to);
+  for (int64_t first = 0; first < rows; first += kTall, to += kTall * depth)
+    pack_turned(a.numbers + (row + first) * a.step + column, a.step,
+                std::min<int64_t>(kTall, rows - first), depth, to, kTall);
 }
 
 // A tile of so many rows, or fewer, times a panel, stored or added, and finished.
 template <class V, int VECTORS>
 void tile_times_panel(const float* tile, int64_t rows, const float* panel, int64_t depth, float* to,
-                   int64_t step, int64_t count, bool fresh, const Finish& finish) {
-  constexpr int64_t width = VECTORS * kSize<V>;
-  for (int64_t r = 0; r < std::min<int64_t>(kTall, rows); ++r)
+                      int64_t step, int64_t count, bool fresh, const Finish& finish) {
+  constexpr int64_t lanes = kSize<V>, width = VECTORS * lanes;
+  const int64_t some = std::min<int64_t>(kTall, rows);
+  for (int64_t r = 0; r < some; ++r)
     for (int64_t j = 0; j < width; j += 16) __builtin_prefetch(to + r * step + j, 1);
-  if (rows >= kTall) {
-    across_tile<V, VECTORS, kTall, true>(tile, kTall, panel, width, depth, to, step, count, fresh,
-                                         finish);
-  } else {
-    across_panel<V, VECTORS, (kTall + 1) / 2>(tile, kTall, rows, panel, width, depth, to, step,
-                                              count, fresh, finish);
-  }
+  if (rows >= kTall)
+    return across_tile<V, VECTORS, kTall, true>(tile, kTall, panel, width, depth, to, step, count,
+                                                fresh, finish);
+  // Few rows keep the processor waiting for each sum, so the zeros below them are multiplied too.
+  alignas(64) float sums[kTall * width];
+  across_tile<V, VECTORS, kTall, true>(tile, kTall, panel, width, depth, sums, width, width, true);
+  for (int64_t r = 0; r < some; ++r, to += step)
+    for (int64_t j = 0; j < count; j += lanes) {
+      const bool whole = count - j >= lanes;
+      V sum = load<V>(sums + r * width + j);
+      if (!fresh) sum += whole ? load<V>(to + j) : load_first<V>(to + j, count - j);
+      if (finish.some()) sum = finish(sum, j);
+      whole ? store(to + j, sum) : store_first(to + j, sum, count - j);
+    }
 }
 
 // Columns [first, end) of `b` and rows [begin, begin + depth) of it, as panels.

@@ -29,18 +29,18 @@ template <int ROWS>
 __attribute__((noinline)) void direct_tile(const Product& p, const float* x, const float* w,
                                            int64_t column, const Finish& finish, float* y) {
   Wide sums[ROWS][2];
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < 2; ++v) sums[r][v] = Wide{};
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+    SLIPSTREAM_UNROLL for (int v = 0; v < 2; ++v) sums[r][v] = Wide{};
   w += column;
   for (int64_t k = 0; k < p.depth; ++k, w += p.columns) {
     const Wide columns[2] = {load<Wide>(w), load<Wide>(w + kLanes)};
     for (int ahead = 0; ahead < 2 * kLanes; ahead += 16)
       __builtin_prefetch(w + 16 * p.columns + ahead);
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < 2; ++v) sums[r][v] += x[r * p.depth + k] * columns[v];
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < 2; ++v) sums[r][v] += x[r * p.depth + k] * columns[v];
   }
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < 2; ++v)
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+    SLIPSTREAM_UNROLL for (int v = 0; v < 2; ++v)
       store(y + r * p.columns + column + v * kLanes, finish(sums[r][v], column + v * kLanes));
 }
 

@@ -77,19 +77,19 @@ SLIPSTREAM_INLINE void multiply_tile(const float* const (&rows)[ROWS], const Run
                                      int64_t run_count, const float* matrix,
                                      V (&sums)[ROWS][VECTORS]) {
   constexpr int lanes = kSize<V>;
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
   for (int64_t i = 0; i < run_count; ++i) {
     const float* at[ROWS];
-    for (int r = 0; r < ROWS; ++r) at[r] = rows[r] + runs[i].offset;
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) at[r] = rows[r] + runs[i].offset;
     const int64_t length = runs[i].length;
     const float* numbers = matrix + runs[i].row * VECTORS * lanes;
     for (int64_t k = 0; k < length; ++k) {
       V column[VECTORS];
-      for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(numbers + v * lanes);
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(numbers + v * lanes);
       numbers += VECTORS * lanes;
-      for (int r = 0; r < ROWS; ++r)
-        for (int v = 0; v < VECTORS; ++v) sums[r][v] += at[r][k] * column[v];
+      SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+        SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] += at[r][k] * column[v];
     }
   }
 }
@@ -109,27 +109,27 @@ void multiply_rows(const Rows<T>& rows, int64_t first, const std::vector<Run>& r
                    const Panel& panel, const float* matrix, const Finish& finish) {
   const float* from[ROWS];
   T* to[ROWS];
-  for (int r = 0; r < ROWS; ++r) {  // rows past the last repeat it
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {  // rows past the last repeat it
     const int64_t row = std::min(first + r, rows.count - 1);
     from[r] = rows.source + rows.from[row];
     to[r] = rows.target + rows.to[row] + panel.first;
   }
   // The target's lines come while the sums are computed.
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v) __builtin_prefetch(to[r] + v * kSize<V>, 1);
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) __builtin_prefetch(to[r] + v * kSize<V>, 1);
   V sums[ROWS][VECTORS];
   multiply_tile<V, ROWS, VECTORS>(from, runs.data(), runs.size(), matrix, sums);
   constexpr int lanes = kSize<V>;
   if (finish.some())
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v)
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
         sums[r][v] = finish(sums[r][v], panel.first + v * lanes);
   if (panel.count == panel.width) {
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v) store(to[r] + v * lanes, sums[r][v]);
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) store(to[r] + v * lanes, sums[r][v]);
   } else {
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v)
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
         store_first(to[r] + v * lanes, sums[r][v], panel.count - v * lanes);
   }
 }
