@@ -189,19 +189,20 @@ void accumulate_tile(const float* source, const int64_t* from, const float* grad
   constexpr int lanes = kSize<V>;
   constexpr int width = VECTORS * lanes;
   V held[ROWS][VECTORS];
-  for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v)
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
       held[r][v] = r < rows ? load<V>(sums + r * width + v * lanes) : V{};
   for (int64_t p = 0; p < positions; ++p, gradient += width) {
     const float* const at = source + from[p];
     V column[VECTORS];
-    for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(gradient + v * lanes);
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < VECTORS; ++v) held[r][v] += at[r] * column[v];
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(gradient + v * lanes);
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) held[r][v] += at[r] * column[v];
   }
-  for (int r = 0; r < ROWS; ++r)
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
     if (r < rows)
-      for (int v = 0; v < VECTORS; ++v) store(sums + r * width + v * lanes, held[r][v]);
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
+        store(sums + r * width + v * lanes, held[r][v]);
 }
 
 // Rows past `rows` are read and dropped: the source has kLanes numbers more than it needs.

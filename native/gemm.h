@@ -33,10 +33,10 @@ struct Factor {
   bool transposed;
 };
 
-// Tiles of a matrix's transpose. Of few rows each, some are packed at once, so that the matrix is read
-// along its rows: lines that lie a power of two apart would drive each other out of a cache before
-// the next tile wants the rest of them. From `from` on, `left` numbers of a row may be read; what is
-// stored beyond a tile's row is in the next one's place, which comes after it.
+// Tiles of a matrix's transpose. Of few rows each, some are packed at once, so that the matrix is
+// read along its rows: lines that lie a power of two apart would drive each other out of a cache
+// before the next tile wants the rest of them. From `from` on, `left` numbers of a row may be read;
+// what is stored beyond a tile's row is in the next one's place, which comes after it.
 template <class T>
 void pack_tiles_across(const T* from, int64_t step, int64_t left, int64_t rows, int64_t depth,
                        float* to) {

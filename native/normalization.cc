@@ -17,20 +17,20 @@ void normalize_rows(const T* x, const float* scale, const float* offset, int64_t
   if (CENTRED) {
     Wide sums[ROWS] = {};
     along(length, [&](int64_t j, auto count) {
-      for (int r = 0; r < ROWS; ++r) sums[r] += take(x + r * length + j, count);
+      SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) sums[r] += take(x + r * length + j, count);
     });
-    for (int r = 0; r < ROWS; ++r) centre[r] = sum(sums[r]) / length;
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) centre[r] = sum(sums[r]) / length;
   }
   Wide squares[ROWS] = {};
   along(length, [&](int64_t j, auto count) {
-    for (int r = 0; r < ROWS; ++r) {
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {
       const Wide centred = take(x + r * length + j, count, centre[r]) - centre[r];
       squares[r] += centred * centred;
       __builtin_prefetch(y + r * length + j, 1);
       __builtin_prefetch(x + (ROWS + r) * length + j);
     }
   });
-  for (int r = 0; r < ROWS; ++r) {
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {
     by[r] = 1.0f / std::sqrt(sum(squares[r]) / length + epsilon);
     mean[r] = centre[r];
     factor[r] = by[r];
@@ -38,7 +38,7 @@ void normalize_rows(const T* x, const float* scale, const float* offset, int64_t
   along(length, [&](int64_t j, auto count) {
     const Wide scaling = take(scale + j, count);
     const Wide shift = CENTRED ? take(offset + j, count) : Wide{};
-    for (int r = 0; r < ROWS; ++r) {
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {
       const Wide centred = take(x + r * length + j, count) - centre[r];
       put(y + r * length + j, centred * by[r] * scaling + shift, count);
     }
@@ -54,7 +54,7 @@ void differentiate_rows(const T* x, const T* dy, const float* scale, int64_t len
   along(length, [&](int64_t j, auto count) {
     const Wide by = take(scale + j, count);
     Wide scaling = take(dscale + j, count), shifting = take(doffset + j, count);
-    for (int r = 0; r < ROWS; ++r) {
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {
       const Wide slope = take(dy + r * length + j, count);
       const Wide normalized = (take(x + r * length + j, count) - mean[r]) * factor[r];
       const Wide product = slope * normalized;
@@ -68,13 +68,13 @@ void differentiate_rows(const T* x, const T* dy, const float* scale, int64_t len
     if (CENTRED) put(doffset + j, shifting, count);
   });
   float one[ROWS], two[ROWS];
-  for (int r = 0; r < ROWS; ++r) {
+  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {
     one[r] = CENTRED ? sum(ones[r]) / length : 0.0f;
     two[r] = sum(twos[r]) / length;
   }
   along(length, [&](int64_t j, auto count) {
     const Wide by = take(scale + j, count);
-    for (int r = 0; r < ROWS; ++r) {
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) {
       const Wide slope = take(dy + r * length + j, count);
       const Wide normalized = (take(x + r * length + j, count) - mean[r]) * factor[r];
       __builtin_prefetch(x + (ROWS + r) * length + j);

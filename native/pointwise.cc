@@ -155,7 +155,9 @@ ffi::Error run_pale(Threads threads, float low, float high, Array x, Array numbe
       const int64_t count = 3 * (stop - begin);
       int64_t j = 0;
       for (; j + 3 * kLanes <= count; j += 3 * kLanes) change(j, Whole{}, Whole{}, Whole{});
-      const auto left = [=](int v) { return std::clamp<int64_t>(count - j - v * kLanes, 0, kLanes); };
+      const auto left = [=](int v) {
+        return std::clamp<int64_t>(count - j - v * kLanes, 0, kLanes);
+      };
       if (j < count) change(j, left(0), left(1), left(2));
     }
   });
@@ -175,15 +177,17 @@ struct Period {
     for (Wide& vector : found.vectors) vector = splat<Wide>(start);
     int64_t i = 0;
     for (; i + kLength <= size; i += kLength)
-      for (int v = 0; v < CHANNELS; ++v)
+      SLIPSTREAM_UNROLL for (int v = 0; v < CHANNELS; ++v)
         found.vectors[v] = fold(found.vectors[v], load<Wide>(x + i + v * kLanes));
     float lanes[kLength], totals[CHANNELS];
     std::fill_n(totals, CHANNELS, start);
-    for (int v = 0; v < CHANNELS; ++v) store(lanes + v * kLanes, found.vectors[v]);
+    SLIPSTREAM_UNROLL for (int v = 0; v < CHANNELS; ++v)
+      store(lanes + v * kLanes, found.vectors[v]);
     for (int j = 0; i < size; ++i, ++j) lanes[j] = fold(lanes[j], x[i]);
     for (int j = 0; j < kLength; ++j) totals[j % CHANNELS] = fold(totals[j % CHANNELS], lanes[j]);
     for (int j = 0; j < kLength; ++j) lanes[j] = totals[j % CHANNELS];
-    for (int v = 0; v < CHANNELS; ++v) found.vectors[v] = load<Wide>(lanes + v * kLanes);
+    SLIPSTREAM_UNROLL for (int v = 0; v < CHANNELS; ++v)
+      found.vectors[v] = load<Wide>(lanes + v * kLanes);
     return found;
   }
 
@@ -192,7 +196,7 @@ struct Period {
   static void each(const float* x, int64_t size, float* y, const Change& change) {
     int64_t i = 0;
     for (; i + kLength <= size; i += kLength)
-      for (int v = 0; v < CHANNELS; ++v)
+      SLIPSTREAM_UNROLL for (int v = 0; v < CHANNELS; ++v)
         store(y + i + v * kLanes, change(load<Wide>(x + i + v * kLanes), v));
     for (int v = 0; i < size; ++v, i += kLanes) {
       const int64_t some = std::min<int64_t>(kLanes, size - i);

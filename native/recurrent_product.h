@@ -17,13 +17,13 @@ void multiply_one(const float* row, int64_t depth, const float* matrix, const Pa
   V sums[apart][VECTORS] = {};
   int64_t k = 0;
   for (; k + apart <= depth; k += apart)
-    for (int i = 0; i < apart; ++i)
-      for (int v = 0; v < VECTORS; ++v)
+    SLIPSTREAM_UNROLL for (int i = 0; i < apart; ++i)
+      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
         sums[i][v] += row[k + i] * load<V>(matrix + (k + i) * width + v * lanes);
   for (; k < depth; ++k)
-    for (int v = 0; v < VECTORS; ++v)
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
       sums[0][v] += row[k] * load<V>(matrix + k * width + v * lanes);
-  for (int v = 0; v < VECTORS; ++v)
+  SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
     store_first(target + panel.first + v * lanes,
                 (sums[0][v] + sums[1][v]) + (sums[2][v] + sums[3][v]), panel.count - v * lanes);
 }

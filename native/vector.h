@@ -10,8 +10,8 @@ namespace slipstream {
 
 #define SLIPSTREAM_INLINE inline __attribute__((always_inline))
 
-// Before a loop over an array of vectors: only where each place is a constant from the start does the
-// compiler keep the whole array in registers, from the first loop over it to the last.
+// Before a loop over an array of vectors: only where each place is a constant from the start does
+// the compiler keep the whole array in registers, from the first loop over it to the last.
 #define SLIPSTREAM_UNROLL _Pragma("GCC unroll 16")
 
 #if defined(__AVX512F__)

@@ -66,8 +66,8 @@ void transform_source(const Plane& p, const T* source, int64_t first, int64_t co
         source + ((place.image * p.height + top) * p.width + left) * p.channels;
     const bool inside = top >= 0 && top + 4 <= p.height && left >= 0 && left + 4 <= p.width;
     const T* at[4][4];
-    for (int i = 0; i < 4; ++i)
-      for (int j = 0; j < 4; ++j) {
+    SLIPSTREAM_UNROLL for (int i = 0; i < 4; ++i)
+      SLIPSTREAM_UNROLL for (int j = 0; j < 4; ++j) {
         const bool here = inside || (top + i >= 0 && top + i < p.height && left + j >= 0 &&
                                      left + j < p.width);
         at[i][j] = here ? corner + (i * p.width + j) * p.channels
@@ -75,15 +75,15 @@ void transform_source(const Plane& p, const T* source, int64_t first, int64_t co
       }
     const auto work = [&](int64_t c, const auto& read) {
       Wide d[4][4];
-      for (int j = 0; j < 4; ++j) {
+      SLIPSTREAM_UNROLL for (int j = 0; j < 4; ++j) {
         Wide column[4];
-        for (int i = 0; i < 4; ++i) column[i] = read(at[i][j] + c);
+        SLIPSTREAM_UNROLL for (int i = 0; i < 4; ++i) column[i] = read(at[i][j] + c);
         d[0][j] = column[0] - column[2];
         d[1][j] = column[1] + column[2];
         d[2][j] = column[2] - column[1];
         d[3][j] = column[1] - column[3];
       }
-      for (int i = 0; i < 4; ++i) {
+      SLIPSTREAM_UNROLL for (int i = 0; i < 4; ++i) {
         float* const row = to + 4 * i * next + t * step + c;
         store(row, d[i][0] - d[i][2]);
         store(row + next, d[i][1] + d[i][2]);
@@ -111,9 +111,10 @@ void transform_products(const Plane& p, const float* from, int64_t first, int64_
     const bool below = 2 * place.y + 1 < p.out_height, beside = 2 * place.x + 1 < p.out_width;
     const auto work = [&](int64_t o, const auto& write) {
       Wide rows[2][4];
-      for (int j = 0; j < 4; ++j) {
+      SLIPSTREAM_UNROLL for (int j = 0; j < 4; ++j) {
         Wide m[4];
-        for (int i = 0; i < 4; ++i) m[i] = load<Wide>(from + (4 * i + j) * next + t * step + o);
+        SLIPSTREAM_UNROLL for (int i = 0; i < 4; ++i)
+          m[i] = load<Wide>(from + (4 * i + j) * next + t * step + o);
         rows[0][j] = m[0] + m[1] + m[2];
         rows[1][j] = m[1] - m[2] - m[3];
       }
@@ -146,13 +147,13 @@ void transform_gradients(const Plane& p, const T* dy, int64_t first, int64_t cou
                             {below ? read(corner + line + o) : none,
                              below && beside ? read(corner + line + p.filters + o) : none}};
       Wide rows[4][2];
-      for (int j = 0; j < 2; ++j) {
+      SLIPSTREAM_UNROLL for (int j = 0; j < 2; ++j) {
         rows[0][j] = y[0][j];
         rows[1][j] = y[0][j] + y[1][j];
         rows[2][j] = y[0][j] - y[1][j];
         rows[3][j] = -y[1][j];
       }
-      for (int i = 0; i < 4; ++i) {
+      SLIPSTREAM_UNROLL for (int i = 0; i < 4; ++i) {
         float* const row = to + 4 * i * next + t * step + o;
         store(row, rows[i][0]);
         store(row + next, rows[i][0] + rows[i][1]);
@@ -179,11 +180,11 @@ void transform_kernel(Threads& threads, const Plane& p, const std::vector<Panel>
       for (int64_t c = begin; c < end; ++c)
         for (int64_t o = 0; o < panel.width; o += 4) {
           Some half[4][3];
-          for (int j = 0; j < 3; ++j) {
+          SLIPSTREAM_UNROLL for (int j = 0; j < 3; ++j) {
             Some g[3];
-            for (int i = 0; i < 3; ++i) {
+            SLIPSTREAM_UNROLL for (int i = 0; i < 3; ++i) {
               float four[4];
-              for (int l = 0; l < 4; ++l)
+              SLIPSTREAM_UNROLL for (int l = 0; l < 4; ++l)
                 four[l] = o + l < panel.count ? at(i, j, c, panel.first + o + l) : 0.0f;
               g[i] = load<Some>(four);
             }
@@ -193,7 +194,7 @@ void transform_kernel(Threads& threads, const Plane& p, const std::vector<Panel>
             half[3][j] = g[2];
           }
           float* const place = to + panel.packed * p.channels + c * panel.width + o;
-          for (int i = 0; i < 4; ++i) {
+          SLIPSTREAM_UNROLL for (int i = 0; i < 4; ++i) {
             store(place + (4 * i) * matrix, half[i][0]);
             store(place + (4 * i + 1) * matrix, 0.5f * (half[i][0] + half[i][1] + half[i][2]));
             store(place + (4 * i + 2) * matrix, 0.5f * (half[i][0] - half[i][1] + half[i][2]));
@@ -289,9 +290,9 @@ void winograd_kernel_gradient(Threads& threads, const Plane& p, const T* x, cons
             u[point / 4][point % 4] +=
                 load<Wide>(sums + (part * kPoints + point) * matrix + c * width + o);
         const int64_t left = std::min<int64_t>(kLanes, p.filters - o);
-        for (int i = 0; i < 3; ++i) {
+        SLIPSTREAM_UNROLL for (int i = 0; i < 3; ++i) {
           Wide row[4];
-          for (int j = 0; j < 4; ++j) {
+          SLIPSTREAM_UNROLL for (int j = 0; j < 4; ++j) {
             const Wide plus = 0.5f * (u[1][j] + u[2][j]), minus = 0.5f * (u[1][j] - u[2][j]);
             row[j] = i == 0 ? u[0][j] + plus : i == 1 ? minus : plus + u[3][j];
           }
