@@ -80,16 +80,14 @@ SLIPSTREAM_INLINE void multiply_tile(const float* const (&rows)[ROWS], const Run
   SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
     SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] = V{};
   for (int64_t i = 0; i < run_count; ++i) {
-    const float* at[ROWS];
-    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) at[r] = rows[r] + runs[i].offset;
-    const int64_t length = runs[i].length;
+    const int64_t end = runs[i].offset + runs[i].length;
     const float* numbers = matrix + runs[i].row * VECTORS * lanes;
-    for (int64_t k = 0; k < length; ++k) {
+    for (int64_t k = runs[i].offset; k < end; ++k) {
       V column[VECTORS];
       SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) column[v] = load<V>(numbers + v * lanes);
       numbers += VECTORS * lanes;
       SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
-        SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] += at[r][k] * column[v];
+        SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) sums[r][v] += rows[r][k] * column[v];
     }
   }
 }
