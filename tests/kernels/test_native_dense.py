@@ -24,7 +24,15 @@ def small_ones_too(monkeypatch):
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("rows", "inputs", "outputs"),
-    [(1, 1, 1), (3, 5, 7), (257, 13, 33), (64, 100, 10), (300, 301, 303), (2500, 12, 20)],
+    [
+        (1, 1, 1),
+        (3, 5, 7),
+        (257, 13, 33),
+        (64, 100, 10),
+        (300, 301, 303),
+        (1100, 75, 161),
+        (2500, 12, 20),
+    ],
     ids=str,
 )
 def test_value_and_gradients(rows, inputs, outputs, dtype):
