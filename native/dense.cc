@@ -19,19 +19,13 @@ constexpr bool kPacked = kTall < 8;
 
 // What is computed apart: some columns of dy with some columns of x, over some of the rows.
 struct Split {
-  bool large;
+  bool large;  // so that blocks of both sides are packed, if all rows are summed at once
   int64_t parts, panel_groups, row_groups, group_rows;
 
   Split(int64_t rows, int64_t inputs, int64_t outputs, int64_t panels, int64_t threads)
       : large(outputs >= kWide && rows * inputs * outputs >= kLarge) {
     panel_groups = (panels + kTogether - 1) / kTogether;
-    // Few results of many rows are summed in parts; how many depends on the shape alone.
-    const int64_t tiles = (inputs + 11) / 12 * panels;
-    parts = large && kPacked ? 1
-            : kPacked     ? std::clamp<int64_t>(std::min(rows / kDepth, 8 / panel_groups), 1, 8)
-            : tiles < 64  ? std::clamp<int64_t>(rows / 1024, 1, 16)
-            : tiles < 512 ? std::clamp<int64_t>(rows / 2048, 1, 4)
-                          : 1;
+    parts = parts_of(rows, (inputs + 11) / 12 * panels);
     const int64_t width = 2 * kLanes * std::min(panels, kTogether);
     const int64_t worth = std::max<int64_t>(1, rows / parts * inputs * width / kLeast);
     const int64_t wanted = (3 * threads + parts * panel_groups - 1) / (parts * panel_groups);
@@ -40,6 +34,15 @@ struct Split {
     row_groups = (inputs + group_rows - 1) / group_rows;
   }
   int64_t count() const { return parts * panel_groups * row_groups; }
+
+ private:
+  // Few results of many rows are summed in parts; how many depends on the shape alone.
+  int64_t parts_of(int64_t rows, int64_t tiles) const {
+    if (kPacked && large) return 1;
+    if (kPacked) return std::clamp<int64_t>(std::min(rows / kDepth, 8 / panel_groups), 1, 8);
+    if (tiles < 64) return std::clamp<int64_t>(rows / 1024, 1, 16);
+    return tiles < 512 ? std::clamp<int64_t>(rows / 2048, 1, 4) : 1;
+  }
 };
 
 // Brings numbers into the second cache. It is no fault if there are fewer.
