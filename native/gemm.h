@@ -40,8 +40,10 @@ struct Factor {
 template <class T>
 void pack_tiles_across(const T* from, int64_t step, int64_t left, int64_t rows, int64_t depth,
                        float* to) {
-  constexpr int64_t together = kTall < 8 ? 8 : 1;
-  constexpr int whole = kTall < 8 ? 8 : kTall;
+  constexpr bool low = kTall < 8;
+  constexpr int64_t together = low ? 8 : 1;
+  constexpr int whole = low ? 8 : kTall;
+  static_assert(low || kTall % 4 == 0);
   for (int64_t first = 0; first < rows; first += together * kTall, to += together * kTall * depth) {
     const int64_t end = std::min(rows, first + together * kTall);
     const T* at = from + first;
@@ -49,8 +51,8 @@ void pack_tiles_across(const T* from, int64_t step, int64_t left, int64_t rows, 
       float* tile = to + k * kTall;
       const T* numbers = at;
       for (int64_t row = first; row < end; row += kTall, numbers += kTall, tile += kTall * depth) {
-        if (row + kTall <= end && row + whole <= left && (whole == kTall || k + 1 < depth)) {
-          if constexpr (whole == 8)
+        if (row + kTall <= end && row + whole <= left && (!low || k + 1 < depth)) {
+          if constexpr (low)
             store(tile, load<Vector<8>>(numbers));
           else
             for (int r = 0; r < kTall; r += 4) store(tile + r, load<Vector<4>>(numbers + r));

@@ -1,4 +1,4 @@
-// What is done to each number of pictures, by one or two numbers of each picture's own.
+// What is done to pictures pixel by pixel, by a few numbers of each picture's or channel's own.
 
 #include <algorithm>
 #include <limits>
