@@ -16,7 +16,7 @@ from typing import Any
 from bench.augmentation.rows import ROWS, SHAPE
 
 OURS, KERAS, TORCH = "Slipstream", "Keras-jax", "torchvision"
-MOVING = "moving"  # no layer at all: pictures are read and written
+MOVING = "moving"  # no layer at all: nothing is drawn
 WAYS = IN_PROGRAM, BY_ITSELF = "in a program", "by itself"
 TRAINING = "training"
 
@@ -68,18 +68,23 @@ def measured(name: str, rounds: int) -> Iterator[tuple[str, dict[str, list[float
 
 
 def moving(pictures: Any, mixes: bool) -> Callable[[], Any]:
-    """A compiled program that does hardly more than to read all pictures and write them once.
+    """A compiled program of ours that draws nothing: pictures are read, and written once.
 
-    A layer that mixes reads two arrays.
+    Those of a layer that mixes are blended, by given shares and partners.
     """
     import jax
+    import jax.numpy as jnp
 
-    other = pictures + 1
-    if mixes:  # a lone sum is slow in XLA where there are few channels
-        program = jax.jit(lambda pictures, other: 0.5 * pictures + other)
-        return lambda: program(pictures, other).block_until_ready()
-    program = jax.jit(lambda pictures: pictures + 1)
-    return lambda: program(pictures).block_until_ready()
+    from slipstream.kernels.mixing import blend
+    from slipstream.kernels.pointwise import scale
+
+    batch = len(pictures)
+    numbers, order = jnp.full(batch, 0.5), jnp.arange(batch)[::-1]
+    if mixes:
+        program = jax.jit(blend)
+        return lambda: program(pictures, numbers, order).block_until_ready()
+    program = jax.jit(lambda pictures, numbers: scale(pictures, numbers, numbers, (0, 255)))
+    return lambda: program(pictures, numbers).block_until_ready()
 
 
 def programs(layer: Any, pictures: Any) -> dict[str, Callable[[], Any]]:

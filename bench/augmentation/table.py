@@ -35,9 +35,9 @@ def augmentation(rounds: int, names: list[str]) -> str:
         lines.append(line)
         print(line, file=sys.stderr, flush=True)
         if ratio is not None and ratio < FLOOR:
-            most = ratio * median(seconds[OURS]) / median(seconds[MOVING])
-            what = f"{result['name']}, {result['called']}; {at_most(most)}"
-            below.append((ratio, what))
+            peer = ratio * median(seconds[OURS])  # seconds
+            figures = at_most(peer / median(seconds[MOVING]), peer / least[result["name"]][0])
+            below.append((ratio, f"{result['name']}, {result['called']}; {figures}"))
     height, width, channels = SHAPE[1:]
     return "\n".join(
         [
@@ -51,8 +51,9 @@ def augmentation(rounds: int, names: list[str]) -> str:
             "be compiled. The ratio is ours over the best peer's. The share of the limit is the "
             "least time to read the pictures once (MixUp and CutMix: twice) and write them once, "
             "at the bandwidth measured just before, over our time. Where the ratio is below the "
-            f"floor of {FLOOR:g}, it is told what it would be for a compiled program that only "
-            "adds 1 to each number (MixUp and CutMix: adds two arrays), timed in turn with them.",
+            f"floor of {FLOOR:g}, it is told what it would be at that limit, and for a program of "
+            "ours that draws nothing: numbers multiplied and added to (MixUp and CutMix: pictures "
+            "blended), timed in turn with the rest.",
             "",
             f"| layer | called | {OURS} | {KERAS} | {TORCH} | ours / best peer | share of limit |",
             "|---|---|---|---|---|---|---|",
@@ -73,10 +74,10 @@ def _version() -> str:
         return "torchvision is not installed"
 
 
-def at_most(ratio: float) -> str:
-    """What the ratio would be if we took no longer than the program that only moves pictures."""
-    said = f"{ratio:.2f}× if it only read and wrote"
-    return said if ratio >= FLOOR else f"{said}: {FLOOR:g}× is out of reach"
+def at_most(moving: float, limit: float) -> str:
+    """The ratio of our program that draws nothing, and of what memory allows."""
+    said = f"{moving:.2f}× if nothing were drawn, {limit:.1f}× at the limit"
+    return said if limit >= FLOOR else f"{said}: {FLOOR:g}× is out of reach for anyone"
 
 
 def row(

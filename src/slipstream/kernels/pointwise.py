@@ -1,4 +1,4 @@
-"""What is done to each number of pictures by itself, by one or two numbers of each picture's own.
+"""What is done to pictures pixel by pixel, by a few numbers of each picture's or channel's own.
 
 XLA reads pictures twice where a mean comes first, and makes choices in more instructions than it
 takes. On the CPU these have a form of our own, which reads once and shares pictures between
