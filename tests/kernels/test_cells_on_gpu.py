@@ -71,6 +71,24 @@ def test_the_kernels_compute_what_the_reference_does(
         np.testing.assert_allclose(ours, value / size, atol=tolerance, err_msg=name)
 
 
+@pytest.mark.skipif(on_a_gpu, reason="emulated")
+@pytest.mark.parametrize("held", [1, 4])
+@pytest.mark.parametrize("rows", [8, 16])
+def test_gates_are_stacked_or_not_alike(rows, held, monkeypatch):
+    monkeypatch.setattr(cells_on_gpu, "_shared", lambda: 99 << 10)
+    monkeypatch.setattr(
+        cells_on_gpu, "_multiprocessors", lambda: 3 if rows == 8 else 1
+    )  # of eight rows each, or too few
+    monkeypatch.setattr(cells_on_gpu._Shapes, "held", lambda *_: held)
+    with jax.default_matmul_precision("default"):
+        found, wanted = values_and_cotangents("lstm", CASES[0], "float32")
+        stacked = cells_on_gpu._Shapes((17, 2, 28), 7, jnp.dtype("float32"))
+    assert stacked.block == rows
+    for name, value in wanted.items():
+        size = float(jnp.max(jnp.abs(value), initial=1))
+        np.testing.assert_allclose(found[name] / size, value / size, atol=3e-3, err_msg=name)
+
+
 @pytest.mark.parametrize(
     ("cell", "units", "room", "held"),
     [

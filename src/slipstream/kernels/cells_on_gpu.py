@@ -23,12 +23,15 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
-from slipstream.kernels.cells_in_pallas import ROWS, gradient_kernel, half, value_kernel
+from slipstream.kernels.cells_in_pallas import gradient_kernel, half, value_kernel
 
 # Units, filled up. A gate's weights of more outgrow shared memory; exact products of float32, which
 # tensor cores do not do, run out of registers before.
 LEAST, MOST, MOST_EXACT = 16, 128, 64
-WARPS = 8
+UNITS_OF_A_WARP = 16  # the fewest that tensor cores multiply; more warps wait for each other longer
+# Rows of a block: the fewest that tensor cores multiply while there is a multiprocessor for each
+# block. Twice as many take one and a half times as long.
+FEW, MANY = 8, 16
 # Bytes of shared memory that a block may use, by compute capability; older ones lack TF32.
 SHARED = {"8.0": 163 << 10, "8.6": 99 << 10, "8.7": 163 << 10, "8.9": 99 << 10, "12.0": 99 << 10}
 SHARED |= {"9.0": 227 << 10, "10.0": 227 << 10, "10.3": 227 << 10}
@@ -69,6 +72,11 @@ def _shared() -> int:
     return SHARED.get(getattr(jax.devices("gpu")[0], "compute_capability", ""), 0)
 
 
+@cache
+def _multiprocessors() -> int:
+    return getattr(jax.devices()[0], "core_count", None) or 1
+
+
 # ---- arrays as the kernels take them -----------------------------------------------------------
 
 
@@ -79,7 +87,8 @@ class _Shapes:
         self.batch, self.time, wide = shape
         self.units = units
         self.gates = wide // units
-        self.rows = -(-self.batch // ROWS) * ROWS
+        self.block = FEW if self.batch <= FEW * _multiprocessors() else MANY
+        self.rows = -(-self.batch // self.block) * self.block
         self.columns = max(LEAST, 1 << (units - 1).bit_length())
         self.dtype = dtype
 
@@ -113,9 +122,9 @@ class _Shapes:
         """The inverse of `states`."""
         return array[: self.batch, : self.units]
 
-    def like(self, *inner: int) -> Any:
-        """A result: ``(rows, *inner, columns)``."""
-        return jax.ShapeDtypeStruct((self.rows, *inner, self.columns), self.dtype)
+    def like(self, *inner: int, columns: int | None = None) -> Any:
+        """A result: ``(rows, *inner, columns)``, if not as many others."""
+        return jax.ShapeDtypeStruct((self.rows, *inner, columns or self.columns), self.dtype)
 
     def halved(self, cell: str) -> bool:
         """Whether products are of float16. States of a cell with ReLU may have any size."""
@@ -124,7 +133,7 @@ class _Shapes:
     def held(self, halved: bool) -> int:
         """Gates whose weights have room in shared memory, beside those of one that pass through."""
         gate = self.columns**2 * (2 if halved else self.dtype.itemsize)
-        room = (_shared() - 4 * ROWS * self.columns * 4) // gate
+        room = (_shared() - 4 * self.block * self.columns * 4) // gate
         return self.gates if self.gates <= room else max(room - 1, 0)
 
 
@@ -147,11 +156,12 @@ def _run(
     given = {name: array for name, array in given.items() if array is not None}
     made = {name: shape for name, shape in made.items() if shape is not None}
     emulated = jax.default_backend() == "cpu"  # for tests
+    warps = shapes.columns // UNITS_OF_A_WARP
     found = pl.pallas_call(
-        partial(kernel, names=[*given, *made], time=shapes.time, **how),
+        partial(kernel, names=[*given, *made], rows=shapes.block, time=shapes.time, **how),
         list(made.values()),
-        grid=(shapes.rows // ROWS,),
-        compiler_params=triton.CompilerParams(num_warps=WARPS, num_stages=1),
+        grid=(shapes.rows // shapes.block,),
+        compiler_params=triton.CompilerParams(num_warps=warps, num_stages=1),
         interpret=emulated,
         name=f"recurrent_{how['cell']}",
     )(*given.values())
@@ -166,15 +176,21 @@ def value(*arrays: Any, save: bool, cell: str, reverse: bool, sequences: bool) -
     z, bias, kernel, h, c, scale, mask = arrays
     shapes = _Shapes(z.shape, h.shape[1], z.dtype)
     time, halved = shapes.time, shapes.halved(cell)
+    held = shapes.held(halved)
+    # An LSTM's gates are one product and one exchange between threads, where the weights of all
+    # have room at once; sums of exact products, which tensor cores do not do, would not.
+    on_tensor_cores = halved or z.dtype != "float32"
+    stacked = cell == "lstm" and held == shapes.gates and on_tensor_cores
+    parts = 1 if stacked else shapes.gates
+    lines = shapes.gates * shapes.columns // parts
+    bias = _padded(bias.reshape(-1, shapes.units), bias.size // shapes.units, shapes.columns)
     found = _run(
         value_kernel,
         shapes,
         given={
-            "z": shapes.steps(z),
-            "bias": _padded(
-                bias.reshape(-1, shapes.units), bias.size // shapes.units, shapes.columns
-            ),
-            "kernel": shapes.kernel(kernel, halved),
+            "z": shapes.steps(z).reshape(shapes.rows, time, parts, lines),
+            "bias": bias.reshape(-1, lines),
+            "kernel": shapes.kernel(kernel, halved).reshape(parts, lines, shapes.columns),
             "h": shapes.states(h),
             "c": shapes.states(c) if c.size else None,
             "scale": shapes.states(scale) if scale.size else None,
@@ -183,11 +199,11 @@ def value(*arrays: Any, save: bool, cell: str, reverse: bool, sequences: bool) -
         made={
             "outputs": shapes.like(time) if sequences else shapes.like(),
             "memory": shapes.like() if c.size else None,
-            "gates": shapes.like(time, shapes.gates) if save else None,
+            "gates": shapes.like(time, parts, columns=lines) if save else None,
             "extra": shapes.like(time) if save and shapes.gates > 1 else None,
             "before": shapes.like(time) if save else None,
         },
-        held=shapes.held(halved),
+        held=min(held, parts),
         cell=cell,
         reverse=reverse,
         sequences=sequences,
@@ -195,7 +211,8 @@ def value(*arrays: Any, save: bool, cell: str, reverse: bool, sequences: bool) -
     shown = shapes.of_steps if sequences else shapes.of_states
     results = [shown(found["outputs"]), shapes.of_states(found["memory"]) if c.size else c]
     if save:
-        results.append(shapes.of_steps(found["gates"]))
+        gates = found["gates"].reshape(shapes.rows, time, shapes.gates, shapes.columns)
+        results.append(shapes.of_steps(gates))
         results.append(shapes.of_steps(found["extra"]) if shapes.gates > 1 else z[:0, 0, 0])
         results.append(shapes.of_steps(found["before"]))
     return tuple(results)

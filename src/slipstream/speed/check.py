@@ -47,7 +47,7 @@ def check(function: Callable[..., Any], *arguments: Any) -> Check | None:
     It knows nothing of our own kernels, so both counts are of the reference forms. It counts a
     loop's body once: its figures are multiplied by what our count gains when loops are.
     """
-    with native.fresh_programs("reference"):
+    with native.kernels("reference"):
         traced = jax.jit(lambda *arrays: function(*arrays)).trace(*arguments)
         analysis = traced.lower().compile().cost_analysis()
         whole, once = cost.count(traced.jaxpr), cost.count(traced.jaxpr, loops=False)
