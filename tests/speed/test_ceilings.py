@@ -18,6 +18,7 @@ def place(monkeypatch, tmp_path):
     """A cache of its own, and a process that has measured nothing."""
     monkeypatch.setenv("SLIPSTREAM_CACHE", str(tmp_path))
     monkeypatch.setattr(ceilings, "_kept", {})
+    monkeypatch.setattr(ceilings, "_measured_here", set())
     return tmp_path / "ceilings"
 
 
@@ -83,6 +84,17 @@ def test_a_damaged_file_counts_as_none(place, monkeypatch, damage):
     file.write_text(damage(text))
     ceilings._kept.clear()
     assert ceilings.kept() is None
+
+
+def test_a_process_measures_once_until_it_is_enough(place, monkeypatch):
+    asked, once = [], replace(ROUGH, times=1)
+    monkeypatch.setattr(ceilings, "_measure", lambda: asked.append(1) or once)
+    assert ceilings.known() == ceilings.known() == once and len(asked) == 1
+    for process in range(2, 9):
+        ceilings._measured_here.clear()
+        ceilings._kept.clear()
+        assert ceilings.known().times == min(process, 5)
+    assert len(asked) == 5
 
 
 def test_another_machine_has_other_ceilings(place, monkeypatch):

@@ -9,17 +9,20 @@ import pytest
 
 import slipstream
 from slipstream import layers as L
+from slipstream.core.cost import NOTHING
 from slipstream.models import Model, Sequential
 from slipstream.speed import ceilings
 from slipstream.speed import layers as layers_room
 from slipstream.speed.ceilings import ROUGH
 from slipstream.speed.check import Check
+from slipstream.speed.layers import Measured
+from slipstream.speed.limits import Limit
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
     """A machine whose ceilings are known, and no more runs than needed."""
-    monkeypatch.setattr(ceilings, "measure", lambda: ROUGH)
+    monkeypatch.setattr(ceilings, "known", lambda: ROUGH)
     monkeypatch.setattr(layers_room, "SECONDS", 0.0)
 
 
@@ -145,20 +148,18 @@ def test_fewer_rows_than_a_batch_are_taken_as_they_are():
         branched().speed(X, Y, batch_size=0)
 
 
-def test_equal_layers_are_measured_once(monkeypatch):
-    measured = layers_room.measured
-    asked = []
-    monkeypatch.setattr(layers_room, "measured", lambda *given: asked.append(1) or measured(*given))
+def test_equal_layers_are_measured_once():
     deep = Sequential([L.Input((6,)), *[L.Dense(6, activation="relu") for _ in range(5)]])
-    rows = layers_room.rows(deep, X, ROUGH)
-    # The first one's input has no gradient; the whole model is measured by itself.
-    assert len(rows) == 5 and len(asked) == 3
+    places, programs = layers_room.programs(deep, X)
+    assert len(places) == 5 and len(programs) == 3  # the first one's input has no gradient
+    some = Measured(NOTHING, Limit(1.0, 1.0, 1.0), 1.0)
+    assert len(layers_room.rows(places, dict.fromkeys(programs, some))) == 5
 
 
 @pytest.fixture(scope="module")
 def found():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ceilings, "measure", lambda: ROUGH)
+        patch.setattr(ceilings, "known", lambda: ROUGH)
         yield branched().speed(X, Y, batch_size=8)
 
 

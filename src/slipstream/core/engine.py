@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -47,6 +49,12 @@ def compile_lowered(lowered: Any) -> tuple[Any, bool]:
     before = _cache_hits()[0]
     program = lowered.compile()
     return program, _cache_hits()[0] == before
+
+
+def compile_together(lowered: Iterable[Any]) -> list[Any]:
+    """The compiled programs, in order. One small program keeps the compiler on one thread."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda each: each.compile(), lowered))
 
 
 def trim() -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 
 from slipstream.core import cost
+from slipstream.core.cost import Cost
 from slipstream.kernels import native
 from slipstream.speed.words import quantity
 
@@ -41,23 +42,41 @@ class Check(NamedTuple):
         ]
 
 
-def check(function: Callable[..., Any], *arguments: Any) -> Check | None:
-    """What the compiler says about a program, or None if it says nothing.
+class Counted(NamedTuple):
+    """A program in the reference forms, of which the compiler knows all.
 
-    It knows nothing of our own kernels, so both counts are of the reference forms. It counts a
-    loop's body once: its figures are multiplied by what our count gains when loops are.
+    Attributes:
+        whole, once: our counts, all rounds of a loop and one.
+        lowered: to be compiled.
     """
+
+    whole: Cost
+    once: Cost
+    lowered: Any
+
+    def beside(self, compiled: Any) -> Check | None:
+        """What the compiler says about the program, or None if it says nothing.
+
+        It counts a loop's body once: its figures are multiplied by what our count gains when loops
+        are.
+        """
+        analysis = compiled.cost_analysis()
+        analysis = analysis[0] if isinstance(analysis, list) else analysis
+        if not analysis or "flops" not in analysis:
+            return None
+        flops = analysis["flops"] + analysis.get("transcendentals", 0.0)
+        whole, once = self.whole, self.once
+        return Check(
+            whole.flops,
+            whole.bytes,
+            flops * whole.flops / max(once.flops, 1.0),
+            analysis.get("bytes accessed", 0.0) * whole.bytes / max(once.bytes, 1.0),
+        )
+
+
+def counted(function: Callable[..., Any], *arguments: Any) -> Counted:
+    """Count a function's program."""
     with native.kernels("reference"):
         traced = jax.jit(lambda *arrays: function(*arrays)).trace(*arguments)
-        analysis = traced.lower().compile().cost_analysis()
         whole, once = cost.count(traced.jaxpr), cost.count(traced.jaxpr, loops=False)
-    analysis = analysis[0] if isinstance(analysis, list) else analysis
-    if not analysis or "flops" not in analysis:
-        return None
-    flops = analysis["flops"] + analysis.get("transcendentals", 0.0)
-    return Check(
-        whole.flops,
-        whole.bytes,
-        flops * whole.flops / max(once.flops, 1.0),
-        analysis.get("bytes accessed", 0.0) * whole.bytes / max(once.bytes, 1.0),
-    )
+        return Counted(whole, once, traced.lower())

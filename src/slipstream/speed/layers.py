@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from slipstream.core import cost, engine
+from slipstream.core import cost
 from slipstream.core.cost import Cost
 from slipstream.core.random import key_from
 from slipstream.core.scope import Scope
@@ -72,13 +72,31 @@ class Call(NamedTuple):
     given: list[bool]  # whether an array is an input of the model, so that it has no gradient
 
 
-def measured(ceilings: Ceilings, function: Callable[..., Any], *arguments: Any) -> Measured:
-    """Compile, count and time a program."""
-    traced = jax.jit(function).trace(*arguments)
-    program = traced.lower().compile()
-    found = cost.count(traced.jaxpr)
-    seconds = least(lambda: program(*arguments), SECONDS)
-    return Measured(found, limit(found, ceilings), seconds)
+class Program(NamedTuple):
+    """A program to be measured, and what it is given."""
+
+    traced: Any
+    arguments: tuple[Any, ...]
+
+    def measured(self, compiled: Callable[..., Any], ceilings: Ceilings) -> Measured:
+        """Count and time it."""
+        found = cost.count(self.traced.jaxpr)
+        seconds = least(lambda: compiled(*self.arguments), SECONDS)
+        return Measured(found, limit(found, ceilings), seconds)
+
+
+def program(function: Callable[..., Any], *arguments: Any) -> Program:
+    """A function of arrays, traced."""
+    return Program(jax.jit(function).trace(*arguments), arguments)
+
+
+class Place(NamedTuple):
+    """A layer where a model calls it, and the keys of its programs."""
+
+    layer: Any
+    name: str
+    forward: str
+    training: str
 
 
 def leaf_layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -90,41 +108,37 @@ def leaf_layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + layer.name, layer
 
 
-def rows(model: Any, x: Any, ceilings: Ceilings) -> list[Row]:
-    """A row for each layer that a built model calls on a batch, in the order of the calls.
+def programs(model: Any, x: Any) -> tuple[list[Place], dict[str, Program]]:
+    """The calls of the layers in a built model on a batch, in order, and their programs by key.
+
+    Layers of one kind and size have one.
 
     Args:
         model: a built model.
         x: a batch of inputs, arrays in the model's own structure.
-        ceilings: what the machine can do.
     """
-    engine.enable_cache()
     names = {id(layer): name for name, layer in leaf_layers(model)}
     calls, arrays = _record(model, x)
-    known: dict[str, Measured] = {}  # layers of one kind and size are measured once
-    found: dict[int, Row] = {}
+    places: list[Place] = []
+    known: dict[str, Program] = {}
     for call, given in zip(calls, arrays):
-        forward, training = _programs(call, given)
-        row = Row(
-            names[id(call.layer)],
-            type(call.layer).__name__,
-            1,
-            _once(known, ceilings, forward),
-            _once(known, ceilings, training),
-        )
-        before = found.get(id(call.layer))
-        found[id(call.layer)] = row if before is None else _both(before, row)
+        keys = []
+        for function, arguments in _programs(call, given):
+            found = program(function, *arguments)
+            keys.append(str(found.traced.jaxpr))
+            known.setdefault(keys[-1], found)
+        places.append(Place(call.layer, names[id(call.layer)], *keys))
+    return places, known
+
+
+def rows(places: list[Place], measured: dict[str, Measured]) -> list[Row]:
+    """A row for each layer, in the order of their calls, from what its programs took."""
+    found: dict[int, Row] = {}
+    for layer, name, forward, training in places:
+        row = Row(name, type(layer).__name__, 1, measured[forward], measured[training])
+        before = found.get(id(layer))
+        found[id(layer)] = row if before is None else _both(before, row)
     return list(found.values())
-
-
-def _once(
-    known: dict[str, Measured], ceilings: Ceilings, program: tuple[Callable[..., Any], tuple]
-) -> Measured:
-    function, arguments = program
-    key = str(jax.make_jaxpr(function)(*arguments))
-    if key not in known:
-        known[key] = measured(ceilings, function, *arguments)
-    return known[key]
 
 
 def _both(one: Row, other: Row) -> Row:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import jax
@@ -12,13 +14,14 @@ import numpy as np
 from slipstream.core import engine
 from slipstream.data.arrays import length, to_arrays
 from slipstream.speed import ceilings, layers
-from slipstream.speed.check import Check, check
+from slipstream.speed.check import counted
 from slipstream.speed.limits import limit
 from slipstream.speed.table import Speed
 from slipstream.training.clock import Clock
 from slipstream.training.session import Session, open_session
 from slipstream.training.state import TrainState
 
+_ALL = "the whole model"
 _MANY = 10**12  # steps: a program to be measured is worth the compiler's full effort
 
 
@@ -33,22 +36,28 @@ def speed(model: Any, x: Any, y: Any, batch_size: int) -> Speed:
     trains = y is not None and model._compiled is not None
     session = open_session(model, (x, y, None), compiled=trains)
     model.check_input(x)
-    machine = ceilings.measure()
+    machine = ceilings.known()
     engine.enable_cache()
-    found = layers.rows(model, x, machine)
     state = session.live.current()
-    frozen = (state.trainable, state.non_trainable)
     predict: Any = inspect.unwrap(session.predict.program)
-    prediction = layers.measured(machine, predict, frozen, x, None)
-    checks = {"prediction": check(predict, frozen, x, None)}
+    given = ((state.trainable, state.non_trainable), x, None)
+    places, alone = layers.programs(model, x)
+    alone[_ALL] = layers.program(predict, *given)
+    plain = {"prediction": counted(predict, *given)}
+    if trains:
+        train: Any = inspect.unwrap(session.train._step)
+        plain["training step"] = counted(train, state, (), (x, y, None), None)
+    lowered: Iterator[Any] = (each.traced.lower() for each in alone.values())
+    lowered = chain(lowered, (each.lowered for each in plain.values()))
+    ready = iter(engine.compile_together(lowered))
+    measured = {key: each.measured(next(ready), machine) for key, each in alone.items()}
+    checks = {what: each.beside(next(ready)) for what, each in plain.items()}
     step = None
     if trains:
         step = _step(session, jax.tree.map(jnp.copy, state), (x, y, None), machine)
-        arguments = (state, (), (x, y, None), None)
-        plain: Any = inspect.unwrap(session.train._step)
-        checks["training step"] = check(plain, *arguments)
-    told: dict[str, Check] = {what: each for what, each in checks.items() if each is not None}
-    return Speed(model.name, batch_size, found, prediction, step, machine, told)
+    told = {what: each for what, each in checks.items() if each is not None}
+    rows_of_layers = layers.rows(places, measured)
+    return Speed(model.name, batch_size, rows_of_layers, measured[_ALL], step, machine, told)
 
 
 def _step(session: Session, state: TrainState, batch: Any, machine: Any) -> layers.Measured:
