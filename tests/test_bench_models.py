@@ -26,7 +26,15 @@ from slipstream.speed.ceilings import kept
 TINY = {name: f"{name}; batch=2; steps=2" for name in CASES}
 TINY["LSTM"] += "; length=9"
 TINY["GPT"] += "; length=8"
-SLOW = {"ResNet-20", "depthwise CNN"}
+SLOW = {
+    "ResNet-20",
+    "depthwise CNN",
+    "GRU",
+    "bidirectional masked LSTM",
+    "GPT",
+    "image Transformer",
+    "VAE",
+}
 EACH = pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.long] if name in SLOW else []) for name in CASES],
