@@ -1,4 +1,4 @@
-"""Which forms run, and that programs of either stay apart."""
+"""Which forms run, and that programs of one are not taken for the other's."""
 
 import threading
 
@@ -14,31 +14,17 @@ from slipstream.kernels.pooling import max_pool
 pytestmark = pytest.mark.skipif(native.library() is None, reason="no compiled kernels")
 
 
-@pytest.fixture
-def traced():
-    """A program, and what was chosen each time that it was traced."""
-    chosen = []
-
-    def pooled(x):
-        chosen.append(native.choice())
-        return max_pool(x, (2, 2), (2, 2), "valid")
-
-    return jax.jit(pooled), chosen
-
-
 X = jnp.asarray(np.random.default_rng(0).normal(size=(2, 8, 8, 16)), "float32")
 
 
-def test_a_program_is_compiled_once_for_each_choice(traced):
-    program, chosen = traced
-    for _ in range(3):
+def test_a_program_follows_it_however_often_it_changes():
+    program = jax.jit(lambda x: max_pool(x, (2, 2), (2, 2), "valid"))
+    for _ in range(2):
         outside = program(X)
+        assert "slipstream_" in program.lower(X).as_text()
         with kernels("reference"):
-            inside = program(X)
+            np.testing.assert_array_equal(outside, program(X))
             assert "slipstream_" not in program.lower(X).as_text()
-        np.testing.assert_array_equal(outside, inside)
-    assert "slipstream_" in program.lower(X).as_text()
-    assert chosen == ["native", "reference"]
 
 
 def test_choices_lie_within_each_other():

@@ -24,7 +24,7 @@ def test_values(shape):
     given = operands(*shape)
     program = jax.jit(lambda *arrays: kernel.adam(*arrays, **HOW))
     assert "slipstream_adam" in program.lower(*given).as_text()
-    with native.kernels("reference"):
+    with native.fresh_programs("reference"):
         wanted = jax.jit(lambda *arrays: kernel.adam(*arrays, **HOW))(*given)
     for one, other in zip(program(*given), wanted):
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)

@@ -12,6 +12,7 @@ import platform
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ NEEDS = {
     "neon": set[str](),
 }
 _MACHINES = {"avx512": "x86_64", "avx2": "x86_64", "neon": "arm64"}
-_forced = jax.make_user_context(None)  # which JAX keeps programs apart by
+_forced: ContextVar[str | None] = ContextVar("kernels", default=None)
 _everywhere: list[str] = []
 
 
@@ -37,7 +38,7 @@ class _Target(ctypes.Structure):
 
 def choice() -> str:
     """What was asked for: ``"native"``, ``"reference"``, or the name of a native library."""
-    chosen = _forced.value or "".join(_everywhere[-1:])
+    chosen = _forced.get() or "".join(_everywhere[-1:])
     return chosen or os.environ.get("SLIPSTREAM_KERNELS") or "native"
 
 
@@ -45,11 +46,30 @@ def choice() -> str:
 def kernels(which: str) -> Iterator[None]:
     """Programs compiled inside use these forms: ``"native"`` or ``"reference"``.
 
-    What was compiled outside stays for calls from there, and is compiled anew for those inside.
+    What was compiled before is compiled anew when it is called again.
     """
     _check(which)
-    with _forced(which):
+    changes = which != choice()
+    token = _forced.set(which)
+    if changes:
+        jax.clear_caches()
+    try:
         yield
+    finally:
+        _forced.reset(token)
+        if changes:
+            jax.clear_caches()
+
+
+@contextmanager
+def fresh_programs(which: str) -> Iterator[None]:
+    """Programs of functions that are new use these forms inside; nothing compiled is forgotten."""
+    _check(which)
+    token = _forced.set(which)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
 
 
 def set_kernels(which: str) -> None:

@@ -76,7 +76,7 @@ class Counted(NamedTuple):
 
 def counted(function: Callable[..., Any], *arguments: Any) -> Counted:
     """Count a function's program."""
-    with native.kernels("reference"):
+    with native.fresh_programs("reference"):
         traced = jax.jit(lambda *arrays: function(*arrays)).trace(*arguments)
         whole, once = cost.count(traced.jaxpr), cost.count(traced.jaxpr, loops=False)
         return Counted(whole, once, traced.lower())
