@@ -9,10 +9,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from statistics import median
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import slipstream
@@ -20,7 +22,7 @@ from bench.attention import milliseconds
 from bench.models.cases import CASES
 from slipstream.config import kernels
 from slipstream.core import engine
-from slipstream.kernels import recurrent
+from slipstream.kernels import cells_on_gpu, recurrent
 
 STEPS = 128  # of an epoch
 EPOCHS = 5  # timed, after one that compiles
@@ -30,7 +32,7 @@ def main() -> None:
     """Print the tables."""
     os.environ["SLIPSTREAM_CACHE"] = "off"  # nothing is found compiled
     print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}\n")
-    for part in (predictions, recurrent_layers, compiles):
+    for part in (predictions, recurrent_layers, recurrent_kernels, compiles):
         print("\n".join(part()), "\n", flush=True)
 
 
@@ -69,6 +71,42 @@ def recurrent_layers() -> Iterator[str]:
             with kernels(form), set_to(recurrent, "_steps_a_round", lambda n=rounds: n):
                 cells.append(f"{trained(name)[1]:.3g}")
         yield f"| {name} | {' | '.join(cells)} |"
+
+
+def recurrent_kernels(batch: int = 64, steps: int = 100) -> Iterator[str]:
+    """Microseconds of the kernels of a sequence by themselves, many calls under way at once."""
+    if jax.default_backend() != "gpu":
+        return
+    yield "| cell, units | value | value that saves | gradient |"
+    yield "|---|---|---|---|"
+    for cell, gates in (("lstm", 4), ("gru", 3)):
+        for units in (128, 64, 32, 16):
+            draw = np.random.default_rng(0)
+            biases = gates + (cell == "gru")
+            shapes = [(batch, steps, gates * units), (biases * units,), (units, gates * units)]
+            shapes += [(batch, units), (batch, units) if cell == "lstm" else (0,)]
+            arrays = [jnp.asarray(draw.normal(0, 0.1, shape), "float32") for shape in shapes]
+            arrays += [jnp.zeros(0)] * 2  # neither dropped states nor a mask
+            how = {"cell": cell, "reverse": False, "sequences": False}
+            value = jax.jit(partial(cells_on_gpu.value, save=False, **how))
+            saving = jax.jit(partial(cells_on_gpu.value, save=True, **how))
+            gradient = jax.jit(partial(cells_on_gpu.gradient, **how))
+            *outputs, gates_made, extra, before = saving(*arrays)
+            given = (arrays, (gates_made, extra, before), outputs)
+            spent = [microseconds(value, *arrays), microseconds(saving, *arrays)]
+            spent.append(microseconds(gradient, *given))
+            yield f"| {cell}, {units} | {' | '.join(f'{each:.3g}' for each in spent)} |"
+
+
+def microseconds(program: Callable[..., Any], *arguments: Any, calls: int = 20) -> float:
+    """Of a call among many, medians of 9."""
+    jax.block_until_ready(program(*arguments))
+    spent = []
+    for _ in range(9):
+        began = time.perf_counter()
+        jax.block_until_ready([program(*arguments) for _ in range(calls)])
+        spent.append(1e6 * (time.perf_counter() - began) / calls)
+    return median(spent)
 
 
 def compiles() -> Iterator[str]:
