@@ -49,7 +49,7 @@ def _reciprocal(x: Any) -> Any:
 
 def _instruction(name: str, x: Any, plain: Any) -> Any:
     """One of the GPU's own, right to two units of float32's last place. The compiler's code for
-    exponentials and divisions is ten times as long, for the sake of subnormal numbers."""
+    exponentials and divisions is several times as long, for the sake of subnormal numbers."""
     if jax.default_backend() == "cpu":  # emulated
         return plain(x)
     from jax.experimental.pallas import triton
