@@ -5,26 +5,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "ends.h"
 #include "handler.h"
 #include "rows.h"
 
 namespace slipstream {
 namespace {
-
-// The least and the greatest value of a pixel, and how these become 0 to 255 and back.
-struct Ends {
-  float low, high;
-
-  bool bytes() const { return low == 0.0f && high == 255.0f; }
-  SLIPSTREAM_INLINE Wide to_bytes(Wide x) const { return (x - low) * (255.0f / (high - low)); }
-  SLIPSTREAM_INLINE Wide from_bytes(Wide x) const { return x * ((high - low) / 255.0f) + low; }
-};
-
-// Comparisons choose the second where there is NaN, so that it stays.
-SLIPSTREAM_INLINE Wide clip(Wide x, float low, float high) {
-  const Wide least = low - Wide{}, most = high - Wide{};
-  return minimum(most, maximum(least, x));
-}
 
 // Keeps whole steps, which are powers of 2.
 template <bool BYTES>

@@ -1,5 +1,6 @@
 """Settings for every test: Keras beside us on the same engine, and quick compiles."""
 
+import gc
 import os
 from importlib.metadata import version
 
@@ -20,6 +21,10 @@ os.environ.setdefault(
 import numpy as np
 import pytest
 from hypothesis import settings
+
+# Tracing makes many objects that live on; to look through them again and again takes longer than
+# their few cycles are worth.
+gc.set_threshold(100_000, 20, 100)
 
 # On a server the same examples in every run; at a desk new ones each time.
 settings.register_profile("server", derandomize=True, deadline=None)

@@ -65,6 +65,18 @@ def agree(
         np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance)
 
 
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `jax.jit`, in the reference forms; no program of the tests before is forgotten for it."""
+
+    def run(*arrays: Any) -> Any:
+        with native.fresh_programs("reference"):
+            lowered = jax.jit(lambda *arrays: function(*arrays)).lower(*arrays)
+            assert "slipstream_" not in lowered.as_text(), "a form is compared with itself"
+            return lowered.compile()(*arrays)
+
+    return run
+
+
 def normal(*shape: int, seed: int = 0, dtype: str = "float32") -> Any:
     """Random numbers on the device."""
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)

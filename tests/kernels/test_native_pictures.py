@@ -1,13 +1,16 @@
 """The compiled forms of pictures' pointwise work and mixing against the references."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from native_cases import agree, name_of, needs_native, others, passes_with
+from native_cases import agree, name_of, needs_native, others, passes_with, plain
 
 from slipstream import layers
 from slipstream.kernels import native
+from slipstream.kernels.histogram import equalize
 from slipstream.kernels.mixing import blend, paste
 from slipstream.kernels.pointwise import contrast, pale, posterize, scale, solarize, stretch
 
@@ -52,8 +55,7 @@ def test_strange_pixels(name, ends):
     change = changes(3, ends)[name]
     x = pictures((3, 9, 7, 3), ends).at[1].set(jnp.resize(jnp.asarray(STRANGE), (9, 7, 3)))
     ours = np.asarray(jax.jit(change)(x))
-    with native.kernels("reference"):
-        theirs = np.asarray(jax.jit(change)(x))
+    theirs = plain(change)(x)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-4)
     assert np.isnan(ours[1]).any() and np.isfinite(ours[::2]).all()
 
@@ -79,6 +81,26 @@ def test_stretching(shape, ends):
     np.testing.assert_array_equal(found[1:], jax.jit(lambda x: stretch(x, ends))(x)[1:])
 
 
+@pytest.mark.parametrize(("ends", "bins"), list(zip(ENDS, (256, 7, 1))))
+@pytest.mark.parametrize("shape", [*SHAPES, (2, 3, 5, 6)])
+def test_equalizing(shape, ends, bins):
+    x = pictures(shape, ends).at[0, ..., 0].set(ends[1] / 3)  # a channel of one value
+    change = partial(equalize, bins=bins, ends=ends)
+    program = jax.jit(change)
+    np.testing.assert_allclose(program(x), plain(change)(x), rtol=1e-5, atol=1e-6)
+    assert "slipstream_equalize" in program.lower(x).as_text()
+
+
+@pytest.mark.parametrize("ends", ENDS)
+def test_equalizing_strange_pixels(ends):
+    x = pictures((3, 9, 7, 3), ends).at[1].set(jnp.resize(jnp.asarray(STRANGE), (9, 7, 3)))
+    x = x.at[2, ..., 1].set(jnp.nan)
+    change = partial(equalize, bins=256, ends=ends)
+    found = np.asarray(jax.jit(change)(x))
+    np.testing.assert_allclose(found, plain(change)(x), rtol=1e-5, atol=1e-6)
+    assert np.isnan(found[2, ..., 1]).all() and np.isfinite(found[:2]).all()
+
+
 def test_all_pass_where_there_are_no_ends():
     x = jnp.resize(jnp.asarray(STRANGE), (2, 5, 7, 3))
     found = jax.jit(lambda x: scale(x, -jnp.ones(2), jnp.full(2, 255.0), (-np.inf, np.inf)))(x)
@@ -90,8 +112,7 @@ def test_whole_steps_are_met_exactly(ends):
     levels = np.arange(256, dtype="f").reshape(1, 16, 16, 1)
     x = ends[0] + levels * np.float32((ends[1] - ends[0]) / 255)
     found = jax.jit(lambda x: posterize(x, jnp.asarray([32.0]), ends))(x)
-    with native.kernels("reference"):
-        wanted = jax.jit(lambda x: posterize(x, jnp.asarray([32.0]), ends))(x)
+    wanted = plain(lambda x: posterize(x, jnp.asarray([32.0]), ends))(x)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
@@ -170,6 +191,7 @@ def test_batched():
         (lambda: layers.Solarization(0.2, 0.6, seed=1), "solarize"),
         (lambda: layers.MixUp(seed=1), "blend"),
         (lambda: layers.CutMix(seed=1), "paste"),
+        (lambda: layers.Equalization(), "equalize"),
     ],
 )
 def test_layers_draw_the_same_with_both_forms(layer, name):

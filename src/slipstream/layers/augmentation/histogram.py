@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from slipstream.core.registry import register
+from slipstream.kernels.histogram import equalize, histograms, look_up
 from slipstream.kernels.pointwise import from_bytes, stretch, to_bytes
 from slipstream.layers.augmentation.arguments import value_limits
 from slipstream.layers.augmentation.base import Augmentation
@@ -39,22 +40,6 @@ class AutoContrast(Augmentation):
 
     def _images(self, images: Any, draw: Any) -> Any:
         return stretch(images, self.value_range)
-
-
-# Places of all tables in a row are single numbers, which are found and followed in half the time
-# that pairs of table and place take.
-_SAFE: dict[str, Any] = {"mode": "promise_in_bounds", "wrap_negative_indices": False}
-
-
-def _histograms(places: Any, tables: int, size: int) -> Any:
-    """How often each place comes up, ``(tables, size)`` floats, for places below their product."""
-    counts = jnp.zeros(tables * size, "int32").at[places.reshape(-1)].add(1, **_SAFE)
-    return counts.reshape(tables, size).astype(jnp.float32)
-
-
-def _look_up(tables: Any, places: Any) -> Any:
-    """What lies at each place of all tables in a row; places may have any shape."""
-    return tables.reshape(-1).at[places].get(**_SAFE)
 
 
 def _planes(images: Any) -> Any:
@@ -101,19 +86,7 @@ class Equalization(Augmentation):
         self.bins = bins
 
     def _images(self, images: Any, draw: Any) -> Any:
-        values = jnp.clip(to_bytes(images, self.value_range), 0, 255)
-        batch, _, _, channels = images.shape
-        # A table for each channel of each picture, all in a row.
-        starts = np.arange(batch * channels, dtype="int32") * self.bins
-        levels = (values * ((self.bins - 1) / 255)).astype("int32")
-        places = starts.reshape(batch, 1, 1, channels) + levels
-        sums = jnp.cumsum(_histograms(places, batch * channels, self.bins), -1)
-        total = sums[:, -1:]
-        least = jnp.min(jnp.where(sums > 0, sums, total), -1, keepdims=True)
-        tables = jnp.round((sums - least) * 255 / jnp.maximum(total - least, 1))
-        flat = (total == least).reshape(batch, 1, 1, channels)
-        result = jnp.where(flat, values, _look_up(jnp.clip(tables, 0, 255), places))
-        return from_bytes(result, self.value_range)
+        return equalize(images, self.bins, self.value_range)
 
 
 @register("layer")
@@ -167,7 +140,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(Augmentation):
 
         def looked_up(row: np.ndarray, column: np.ndarray) -> Any:
             tile = starts + (row[:, None] * across_tiles + column).astype("int32")
-            return _look_up(tables, tile * _LEVELS + planes)
+            return look_up(tables, tile * _LEVELS + planes)
 
         down = down[:, None]
         upper = looked_up(above, left) * (1 - across) + looked_up(above, right) * across
@@ -185,7 +158,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(Augmentation):
         tiles = tiles.reshape(count, rows, tall, columns, wide).swapaxes(2, 3)
         tiles = tiles.reshape(count * rows * columns, tall * wide)
         starts = np.arange(len(tiles), dtype="int32")[:, None] * _LEVELS
-        found = _histograms(starts + tiles, len(tiles), _LEVELS)
+        found = histograms(starts + tiles, len(tiles), _LEVELS)
         if self.clip_limit > 0:
             limit = self.clip_limit * tall * wide / _LEVELS
             kept = jnp.minimum(found, limit)
