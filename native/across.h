@@ -41,9 +41,10 @@ SLIPSTREAM_INLINE void across_tile(const float* a, int64_t step, const float* b,
           sums[r][v] += load_first<V>(at, left);
       }
   if (finish.some())
-    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
-      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
-        sums[r][v] = finish(sums[r][v], v * lanes);
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) {
+      const Ending<V> ending = finish.at<V>(v * lanes);
+      SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) sums[r][v] = ending(sums[r][v]);
+    }
   SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r, to += to_step)
     SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) {
       const int64_t left = count - v * lanes;

@@ -31,10 +31,11 @@ inline auto windowed() {
       .Ret<Array>();
 }
 
-// The same with a bias, and whether negative results become 0.
+// The same with what is done to sums: a scale, a bias, and how large results may be (finish.h).
 inline auto windowed_and_finished() {
   return ffi::Ffi::Bind()
       .Ctx<Threads>()
+      .Arg<Array>()
       .Arg<Array>()
       .Arg<Array>()
       .Arg<Array>()
@@ -42,7 +43,7 @@ inline auto windowed_and_finished() {
       .Attr<Numbers>("dilation")
       .Attr<Numbers>("low")
       .Attr<int64_t>("groups")
-      .Attr<int64_t>("relu")
+      .Attr<float>("top")
       .Ret<Array>();
 }
 

@@ -143,7 +143,7 @@ void fill(Threads& threads, int64_t positions, int64_t channels, const Finish& f
     }
     for (int64_t p = begin; p < end; ++p)
       for (int64_t c = 0; c < channels; ++c)
-        to[p * channels + c] = from_float<T>(finish(Vector<1>{}, c)[0]);
+        to[p * channels + c] = from_float<T>(finish.at<Vector<1>>(c)(Vector<1>{})[0]);
   });
 }
 
@@ -334,28 +334,25 @@ void kernel_gradient(Threads& threads, const Convolution& c, const T* x, const T
   });
 }
 
-ffi::Error run_forward(Threads threads, Array x, Array kernel, Array bias, Numbers stride,
-                       Numbers dilation, Numbers low, int64_t groups, int64_t relu, Output y) {
+ffi::Error run_forward(Threads threads, Array x, Array kernel, Array scale, Array bias,
+                       Numbers stride, Numbers dilation, Numbers low, int64_t groups, float top,
+                       Output y) {
   return with_storage(x.element_type(), [&](auto type) {
     using T = decltype(type);
-    static thread_local Scratch scratch;
     const Convolution c = describe(x, kernel, *y, stride, dilation, low, groups);
-    const Finish finish =
-        finish_of(data<T>(bias), bias.dimensions()[0], c.filters, relu != 0, scratch);
+    const Finish finish = finish_of<T>(scale, bias, c.filters, top);
     forward(threads, c, data<T>(x), data<T>(kernel), finish, data<T>(y));
     return ffi::Error::Success();
   });
 }
 
-ffi::Error run_input_gradient(Threads threads, Array dy, Array kernel, Array bias, Numbers stride,
-                              Numbers dilation, Numbers low, int64_t groups, int64_t relu,
-                              Output dx) {
+ffi::Error run_input_gradient(Threads threads, Array dy, Array kernel, Array scale, Array bias,
+                              Numbers stride, Numbers dilation, Numbers low, int64_t groups,
+                              float top, Output dx) {
   return with_storage(dy.element_type(), [&](auto type) {
     using T = decltype(type);
-    static thread_local Scratch scratch;
     const Convolution c = describe(*dx, kernel, dy, stride, dilation, low, groups);
-    const Finish finish =
-        finish_of(data<T>(bias), bias.dimensions()[0], c.channels, relu != 0, scratch);
+    const Finish finish = finish_of<T>(scale, bias, c.channels, top);
     input_gradient(threads, c, data<T>(dy), data<T>(kernel), finish, data<T>(dx));
     return ffi::Error::Success();
   });

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "across.h"
@@ -109,7 +110,7 @@ std::vector<Packed> packed_layers(const Chain& chain, const std::vector<Weights>
       packed.finish.bias = to;
       to += columns + 2 * kLanes;
     }
-    packed.finish.relu = layer.activation == kRelu;
+    if (layer.activation == kRelu) packed.finish.top = std::numeric_limits<float>::infinity();
   }
   return result;
 }

@@ -21,7 +21,9 @@ template <class V, int COUNT, class T, class R>
 SLIPSTREAM_INLINE void finish_tile(const V (&sums)[COUNT], const T* last, int64_t source_step,
                                    R* target, int64_t target_step, const Finish& finish,
                                    int64_t column, const Ahead& ahead) {
-  for (int p = 0; p < COUNT; ++p) store(target + p * target_step, finish(sums[p], column));
+  const Ending<V> ending = finish.at<V>(column);
+  for (int p = 0; p < COUNT; ++p)
+    store(target + p * target_step, finish.some() ? ending(sums[p]) : sums[p]);
   if (ahead.source == 0 || last == nullptr) return;
   for (int p = 0; p < COUNT; ++p) {
     __builtin_prefetch(last + ahead.source + p * source_step);
@@ -194,15 +196,14 @@ void run(Threads& threads, const Depthwise& d, bool backward, const T* source, c
     run_framed(threads, d, backward, source, kernel, finish, target);
 }
 
-ffi::Error run_forward(Threads threads, Array x, Array kernel, Array bias, Numbers stride,
-                       Numbers dilation, Numbers low, int64_t groups, int64_t relu, Output y) {
+ffi::Error run_forward(Threads threads, Array x, Array kernel, Array scale, Array bias,
+                       Numbers stride, Numbers dilation, Numbers low, int64_t groups, float top,
+                       Output y) {
   return with_storage(x.element_type(), [&](auto type) {
     using T = decltype(type);
-    static thread_local Scratch scratch;
     const Depthwise d = depthwise_of(x, kernel, *y, stride, dilation, low, groups);
     const int64_t row = d.plain() ? d.channels : DepthwiseFrame(d, false).row;
-    const Finish finish =
-        finish_of(data<T>(bias), bias.dimensions()[0], row, relu != 0, scratch);
+    const Finish finish = finish_of<T>(scale, bias, row, top);
     run(threads, d, false, data<T>(x), data<T>(kernel), finish, data<T>(y));
     return ffi::Error::Success();
   });

@@ -1,33 +1,62 @@
-// What happens to a sum before it is stored: a bias is added, negative numbers become zero.
+// What happens to a sum before it is stored: it is multiplied by a number of its column's, another
+// one is added, and what lies beyond two ends becomes the nearer one.
 #pragma once
+
+#include <limits>
 
 #include "handler.h"
 
 namespace slipstream {
 
-struct Finish {
-  const float* bias = nullptr;  // a number for each column, and as many more as a panel may read
-  bool relu = false;
+// What happens to sums of the columns of a vector: no choices are left, so that it takes three
+// instructions. NaN stays NaN.
+template <class V>
+struct Ending {
+  V scale, bias, low, high;
 
-  bool some() const { return relu || bias != nullptr; }
-  Finish from(int64_t column) const { return {bias == nullptr ? nullptr : bias + column, relu}; }
-
-  // Sums of the columns from this one on. NaN stays NaN.
-  template <class V>
-  SLIPSTREAM_INLINE V operator()(V sums, int64_t column) const {
-    if (bias != nullptr) sums += load<V>(bias + column);
-    return relu ? (sums < 0.0f ? V{} : sums) : sums;
+  SLIPSTREAM_INLINE V operator()(V sums) const {
+    return minimum(high, maximum(low, sums * scale + bias));
   }
 };
 
-// A bias of so many columns, none for 0, repeated to `length` numbers.
+struct Finish {
+  // A number for each column, and as many more as a panel may read. With a scale there is a bias.
+  const float *scale = nullptr, *bias = nullptr;
+  float top = -1.0f;  // results lie between 0 and this; if it is negative, they are as they come
+
+  bool some() const { return top >= 0.0f || bias != nullptr; }
+  Finish from(int64_t column) const {
+    return {scale == nullptr ? nullptr : scale + column, bias == nullptr ? nullptr : bias + column,
+            top};
+  }
+
+  // For the columns from this one on.
+  template <class V>
+  SLIPSTREAM_INLINE Ending<V> at(int64_t column) const {
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const bool cut = top >= 0.0f;
+    return {scale == nullptr ? splat<V>(1.0f) : load<V>(scale + column),
+            bias == nullptr ? V{} : load<V>(bias + column), splat<V>(cut ? 0.0f : -infinity),
+            splat<V>(cut ? top : infinity)};
+  }
+};
+
+// Numbers of all columns, none if there are none, repeated to `length` and as many as may be read.
 template <class T>
-Finish finish_of(const T* bias, int64_t columns, int64_t length, bool relu, Scratch& scratch) {
-  if (columns == 0) return {nullptr, relu};
-  const int64_t whole = length + 2 * kLanes;
-  float* const numbers = scratch.get(whole);
-  for (int64_t i = 0; i < whole; ++i) numbers[i] = to_float(bias[i % columns]);
-  return {numbers, relu};
+const float* repeated(const Array& numbers, int64_t length, Scratch& scratch) {
+  const int64_t count = numbers.element_count(), whole = length + 2 * kLanes;
+  if (count == 0) return nullptr;
+  const T* const from = static_cast<const T*>(numbers.untyped_data());
+  float* const to = scratch.get(whole);
+  for (int64_t i = 0; i < whole; ++i) to[i] = to_float(from[i % count]);
+  return to;
+}
+
+// Lasts until this thread's next one.
+template <class T>
+Finish finish_of(const Array& scale, const Array& bias, int64_t length, float top) {
+  static thread_local Scratch scales, biases;
+  return {repeated<T>(scale, length, scales), repeated<T>(bias, length, biases), top};
 }
 
 }  // namespace slipstream

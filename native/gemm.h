@@ -97,7 +97,7 @@ void tile_times_panel(const float* tile, int64_t rows, const float* panel, int64
       const bool whole = count - j >= lanes;
       V sum = load<V>(sums + r * width + j);
       if (!fresh) sum += whole ? load<V>(to + j) : load_first<V>(to + j, count - j);
-      if (finish.some()) sum = finish(sum, j);
+      if (finish.some()) sum = finish.at<V>(j)(sum);
       whole ? store(to + j, sum) : store_first(to + j, sum, count - j);
     }
 }

@@ -39,9 +39,11 @@ __attribute__((noinline)) void direct_tile(const Product& p, const float* x, con
     SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
       SLIPSTREAM_UNROLL for (int v = 0; v < 2; ++v) sums[r][v] += x[r * p.depth + k] * columns[v];
   }
-  SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
-    SLIPSTREAM_UNROLL for (int v = 0; v < 2; ++v)
-      store(y + r * p.columns + column + v * kLanes, finish(sums[r][v], column + v * kLanes));
+  SLIPSTREAM_UNROLL for (int v = 0; v < 2; ++v) {
+    const Ending<Wide> ending = finish.at<Wide>(column + v * kLanes);
+    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
+      store(y + r * p.columns + column + v * kLanes, ending(sums[r][v]));
+  }
 }
 
 void direct_panel(const Product& p, const float* x, const float* w, int64_t column,
@@ -97,7 +99,7 @@ void few_rows(Threads& threads, const Product& p, const float* x, const float* w
     for (int64_t j = 0; j < p.columns; ++j) {
       float total = 0.0f;
       for (int64_t part = 0; part < parts; ++part) total += sums[part * size + n * p.columns + j];
-      y[n * p.columns + j] = finish(Vector<1>{total}, j)[0];
+      y[n * p.columns + j] = finish.at<Vector<1>>(j)(Vector<1>{total})[0];
     }
 }
 
@@ -179,12 +181,10 @@ void multiply_all(Threads& threads, const Product& p, const float* x, const floa
   });
 }
 
-ffi::Error run(Threads threads, Array x, Array w, Array bias, int64_t transposed, int64_t relu,
-               Output y) {
-  static thread_local Scratch scratch;
+ffi::Error run(Threads threads, Array x, Array w, Array scale, Array bias, int64_t transposed,
+               float top, Output y) {
   const Product p = {x.dimensions()[0], x.dimensions()[1], y->dimensions()[1], transposed != 0};
-  const Finish finish =
-      finish_of(data<float>(bias), bias.dimensions()[0], p.columns, relu != 0, scratch);
+  const Finish finish = finish_of<float>(scale, bias, p.columns, top);
   multiply_all(threads, p, data<float>(x), data<float>(w), finish, data<float>(y));
   return ffi::Error::Success();
 }
@@ -195,8 +195,9 @@ SLIPSTREAM_HANDLER(product, run,
                        .Arg<Array>()
                        .Arg<Array>()
                        .Arg<Array>()
+                       .Arg<Array>()
                        .Attr<int64_t>("transposed")
-                       .Attr<int64_t>("relu")
+                       .Attr<float>("top")
                        .Ret<Array>());
 
 }  // namespace

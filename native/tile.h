@@ -119,9 +119,10 @@ void multiply_rows(const Rows<T>& rows, int64_t first, const std::vector<Run>& r
   multiply_tile<V, ROWS, VECTORS>(from, runs.data(), runs.size(), matrix, sums);
   constexpr int lanes = kSize<V>;
   if (finish.some())
-    SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
-      SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v)
-        sums[r][v] = finish(sums[r][v], panel.first + v * lanes);
+    SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) {
+      const Ending<V> ending = finish.at<V>(panel.first + v * lanes);
+      SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r) sums[r][v] = ending(sums[r][v]);
+    }
   if (panel.count == panel.width) {
     SLIPSTREAM_UNROLL for (int r = 0; r < ROWS; ++r)
       SLIPSTREAM_UNROLL for (int v = 0; v < VECTORS; ++v) store(to[r] + v * lanes, sums[r][v]);

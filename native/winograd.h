@@ -118,10 +118,11 @@ void transform_products(const Plane& p, const float* from, int64_t first, int64_
         rows[0][j] = m[0] + m[1] + m[2];
         rows[1][j] = m[1] - m[2] - m[3];
       }
+      const Ending<Wide> ending = finish.at<Wide>(o);
       for (int i = 0; i < (below ? 2 : 1); ++i) {
         T* const at = corner + i * p.out_width * p.filters + o;
-        write(at, finish(rows[i][0] + rows[i][1] + rows[i][2], o));
-        if (beside) write(at + p.filters, finish(rows[i][1] - rows[i][2] - rows[i][3], o));
+        write(at, ending(rows[i][0] + rows[i][1] + rows[i][2]));
+        if (beside) write(at + p.filters, ending(rows[i][1] - rows[i][2] - rows[i][3]));
       }
     };
     int64_t o = 0;

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from slipstream.core import cost
 from slipstream.kernels import dense_chain as kernel
 from slipstream.kernels import native
-from tests.kernels.native_cases import agree, name_of, needs_native, normal, others, passes_with
+from tests.kernels.native_cases import (
+    agree,
+    name_of,
+    needs_native,
+    normal,
+    others,
+    passes_with,
+    plain,
+)
 
 pytestmark = needs_native
 
@@ -134,11 +142,11 @@ def test_second_derivatives_and_batching():
     def loss(x):
         return (kernel.dense_chain(x, layers, ("tanh", "linear")) ** 2).sum()
 
-    with native.kernels("native"):
-        found = jax.hessian(loss)(x), jax.vmap(jax.grad(loss))(normal(5, 4, 3))
-    with native.kernels("reference"):
-        wanted = jax.hessian(loss)(x), jax.vmap(jax.grad(loss))(normal(5, 4, 3))
-    for one, other in zip(found, wanted):
+    def both(x, many):
+        return jax.hessian(loss)(x), jax.vmap(jax.grad(loss))(many)
+
+    found, wanted = (by(both)(x, normal(5, 4, 3)) for by in (jax.jit, plain))
+    for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
@@ -161,10 +169,9 @@ def test_a_network_outside_of_programs(last, rows):
     places = [array.ctypes.data for pair in layers for array in pair]
     network = kernel.Network(sizes, activations, places)
     x = np.asarray(normal(rows, 12))
-    with native.kernels("reference"):
-        ends = "linear" if last == "softmax" else last
-        wanted = kernel.dense_chain(x, layers, (*activations[:2], ends))
-        wanted = jax.nn.softmax(wanted) if last == "softmax" else wanted
+    ends = "linear" if last == "softmax" else last
+    wanted = plain(lambda x: kernel.dense_chain(x, layers, (*activations[:2], ends)))(x)
+    wanted = jax.nn.softmax(wanted) if last == "softmax" else wanted
     np.testing.assert_allclose(network(x), wanted, rtol=2e-5, atol=2e-6)
     np.testing.assert_array_equal(network(x), network(x))
 

@@ -9,6 +9,7 @@ Inputs are ``(batch, *spatial, channels)``, or ``(batch, channels, *spatial)`` w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from math import prod
@@ -19,8 +20,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from slipstream.kernels import forms, native
-from slipstream.kernels.dense import product
-from slipstream.kernels.finish import finished
+from slipstream.kernels.dense import product, scaled_product
+from slipstream.kernels.finish import finished, scaled, top_of
 from slipstream.kernels.geometry import Geometry, Shape, reach, result_shape, transposed_size
 
 
@@ -34,6 +35,8 @@ def convolve(
     channels_last: bool = True,
     bias: Any = None,
     relu: bool = False,
+    scale: Any = None,
+    top: float = math.inf,
 ) -> Any:
     """Cross-correlation, as deep learning calls convolution.
 
@@ -46,6 +49,8 @@ def convolve(
         channels_last: where the channels of input and output are.
         bias: ``(filters,)``, added to the result.
         relu: whether negative results become 0.
+        scale: ``(filters,)``, what the result is multiplied by before; needs a bias.
+        top: the greatest result, where there is a scale and ReLU.
     """
     rank = x.ndim - 2
     dilation = tuple(dilation or (1,) * rank)
@@ -58,7 +63,9 @@ def convolve(
     geometry = Geometry(tuple(strides), tuple((low, high) for low, high in pads), dilation, groups)
     if not channels_last:
         x = jnp.moveaxis(x, 1, -1)
-    if geometry.is_product(kernel.shape):
+    if scale is not None:
+        y = _scaled(x, kernel, scale, bias, top if relu else top_of(False), geometry)
+    elif geometry.is_product(kernel.shape):
         y = product(x, kernel.reshape(kernel.shape[-2:]), bias, relu)
     elif bias is None and not relu:
         y = convolution.bind(x, kernel, geometry=geometry)
@@ -66,6 +73,12 @@ def convolve(
         bias = jnp.zeros(kernel.shape[-1], x.dtype) if bias is None else bias
         y = finished_convolution.bind(x, kernel, bias, geometry=geometry, relu=relu)
     return y if channels_last else jnp.moveaxis(y, -1, 1)
+
+
+def _scaled(x: Any, kernel: Any, scale: Any, bias: Any, top: float, geometry: Geometry) -> Any:
+    if geometry.is_product(kernel.shape):
+        return scaled_product(x, kernel.reshape(kernel.shape[-2:]), scale, bias, top)
+    return scaled_convolution.bind(x, kernel, scale, bias, geometry=geometry, top=top)
 
 
 def convolve_transpose(
@@ -119,19 +132,18 @@ def depthwise(
     padding: str = "valid",
     dilation: Sequence[int] | None = None,
     channels_last: bool = True,
-    bias: Any = None,
-    relu: bool = False,
+    **ending: Any,
 ) -> Any:
     """Each channel convolved by itself with kernels of its own.
 
     Args:
         kernel: ``(*window, channels, multiplier)``; output channel ``c * multiplier + m`` comes
             from channel c.
-        bias, relu: see `convolve`.
+        ending: bias, ReLU and scale; see `convolve`.
     """
     *window, channels, multiplier = kernel.shape
     kernel = kernel.reshape(*window, 1, channels * multiplier)
-    return convolve(x, kernel, strides, padding, dilation, channels, channels_last, bias, relu)
+    return convolve(x, kernel, strides, padding, dilation, channels, channels_last, **ending)
 
 
 def _convolution(x: Any, kernel: Any, *, geometry: Geometry) -> Any:
@@ -166,6 +178,8 @@ def _compiled(
     geometry: Geometry,
     shape: Shape,
     relu: bool = False,
+    scale: Any = None,
+    top: float = math.inf,
 ) -> Any:
     """The CPU's own form, which knows three spatial axes: missing ones have size 1."""
     rank = len(geometry.strides)
@@ -184,8 +198,9 @@ def _compiled(
     ]
     attributes: dict[str, Any] = {}
     if name in _FINISHING:
-        operands.append(jnp.zeros(0, one.dtype) if bias is None else bias)
-        attributes["relu"] = relu
+        none = jnp.zeros(0, one.dtype)
+        operands += [none if numbers is None else numbers for numbers in (scale, bias)]
+        attributes["top"] = top if relu else top_of(False)
     elif bias is not None:  # a form that only sums
         sums = _compiled(name, one, other, geometry=geometry, shape=shape) + bias
         return jnp.maximum(sums, 0) if relu else sums
@@ -201,7 +216,7 @@ def _compiled(
     ).reshape(shape)
 
 
-# Those that can add a bias and cut off negative numbers.
+# Those that can scale, add a bias and cut off negative numbers.
 _FINISHING = ("convolution", "convolution_input_gradient", "depthwise")
 
 
@@ -219,6 +234,14 @@ def _forward(
 ) -> Any:
     shape = result_shape(x.shape, kernel.shape, geometry)
     return _compiled("convolution", x, kernel, bias, geometry=geometry, shape=shape, relu=relu)
+
+
+def _forward_scaled(
+    x: Any, kernel: Any, scale: Any, bias: Any, *, geometry: Geometry, top: float
+) -> Any:
+    shape = result_shape(x.shape, kernel.shape, geometry)
+    ending = {"scale": scale, "relu": top >= 0, "top": top}
+    return _compiled("convolution", x, kernel, bias, geometry=geometry, shape=shape, **ending)
 
 
 def _forward_flops(x: Any, kernel: Any, geometry: Geometry) -> float:
@@ -244,6 +267,9 @@ kernel_gradient = forms.operation(
 )
 finished_convolution = finished(
     "finished_convolution", convolution, _convolution, _forward, _fits, _forward_flops
+)
+scaled_convolution = scaled(
+    "scaled_convolution", convolution, _forward_scaled, _fits, _forward_flops
 )
 finished_transpose = finished(
     "finished_transpose", input_gradient, _input_gradient, _backward, _fits, _backward_flops

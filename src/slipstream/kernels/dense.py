@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from slipstream.kernels import forms, native
-from slipstream.kernels.finish import finished
+from slipstream.kernels.finish import finished, scaled, top_of
 
 _MOST_ALONE, _MOST = 2**23, 2**24  # multiplications of products
 _FEW, _SOME, _MANY = 6, 64, 256  # rows
@@ -39,13 +39,29 @@ def product(x: Any, matrix: Any, bias: Any = None, relu: bool = False) -> Any:
     if x.ndim < 2 or matrix.ndim != 2 or not forms.floats(x, matrix):
         y = x @ matrix if bias is None else x @ matrix + bias
         return jax.nn.relu(y) if relu else y
-    rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    rows = _rows(x)
     if bias is None and not relu:
         y = _product.bind(rows, matrix)
     else:
         bias = jnp.zeros(matrix.shape[1], x.dtype) if bias is None else bias
         y = _finished.bind(rows, matrix, bias, relu=relu)
     return y.reshape(*x.shape[:-1], matrix.shape[-1])
+
+
+def scaled_product(x: Any, matrix: Any, scale: Any, bias: Any, top: float) -> Any:
+    """`product`, then each column times a number, plus another one, cut off (finish.py).
+
+    Args:
+        x, matrix: floats of one type.
+        scale, bias: ``(outputs,)``.
+        top: results lie from 0 to it; as they are if it is negative.
+    """
+    y = _scaled.bind(_rows(x), matrix, scale, bias, top=top)
+    return y.reshape(*x.shape[:-1], matrix.shape[-1])
+
+
+def _rows(x: Any) -> Any:
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
 def weight_gradient(x: Any, dy: Any) -> Any:
@@ -77,10 +93,15 @@ def _back_reference(dy: Any, matrix: Any) -> Any:
 def _product_compiled(
     x: Any, matrix: Any, bias: Any = None, relu: bool = False, transposed: bool = False
 ) -> Any:
-    columns = matrix.shape[0 if transposed else 1]
     bias = jnp.zeros(0, x.dtype) if bias is None else bias
+    return _ours(x, matrix, jnp.zeros(0, x.dtype), bias, top_of(relu), transposed)
+
+
+def _ours(x: Any, matrix: Any, scale: Any, bias: Any, top: float, transposed: bool = False) -> Any:
+    columns = matrix.shape[0 if transposed else 1]
     result = jax.ShapeDtypeStruct((x.shape[0], columns), x.dtype)
-    return native.call("product", result, x, matrix, bias, transposed=transposed, relu=relu)
+    operands = (x, matrix, scale, bias)
+    return native.call("product", result, *operands, transposed=transposed, top=top)
 
 
 def _product_fits(x: Any, matrix: Any) -> bool:
@@ -170,6 +191,7 @@ _finished = finished(
     _flops,
     _raced(_flops),
 )
+_scaled = scaled("scaled_product", _product, _ours, _finished_fits, _flops, _raced(_flops))
 forms.bilinear(
     _product,
     lambda dy, shape, matrix: _back.bind(dy, matrix),

@@ -164,6 +164,14 @@ class BatchNormalization(GammaBeta):
         self._remember(mean, variance, any_counted)
         return self._finish(normalized, shape)
 
+    def in_prediction(self, bias: Variable | None) -> tuple[Any, Any]:
+        """What it multiplies channels by, and adds, if `bias` has been left out before it."""
+        gamma, beta = self._constants()
+        scale = lax.rsqrt(self.moving_variance.value + self.epsilon)
+        scale = scale if gamma is None else scale * gamma
+        offset = -self.moving_mean.value if bias is None else bias.value - self.moving_mean.value
+        return scale, offset * scale if beta is None else offset * scale + beta
+
     def _counted(self, inputs: Any, mask: Any) -> Any:
         """Positions that count, of the input's sizes or 1; None if all do."""
         counted = None

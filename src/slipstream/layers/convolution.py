@@ -81,6 +81,20 @@ class BaseConv(Spatial):
         """The activation of what the convolution gives."""
         return outputs if self._rectifies else self.activation(outputs)
 
+    def call(self, inputs: Any) -> Any:
+        """Apply the layer."""
+        self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
+        return self._activated(self._convolved(inputs, **self._ending()))
+
+    def scaled(self, inputs: Any, scale: Any, bias: Any, top: float) -> Any:
+        """The sums alone, times `scale`, plus `bias`, from 0 to `top` unless that is negative."""
+        self.compute_output_shape(inputs.shape)
+        return self._convolved(inputs, scale=scale, bias=bias, relu=top >= 0, top=top)
+
+    def _convolved(self, inputs: Any, **ending: Any) -> Any:
+        """The sums, with what `convolve` does to them before it stores them."""
+        raise NotImplementedError
+
     def _output_shape(self, input_shape: Any, filters: int) -> Any:
         sizes = self.window_sizes(
             input_shape, self.kernel_size, self.strides, self.padding, self.dilation_rate
@@ -175,21 +189,17 @@ class Conv(BaseConv, Adaptable):
         self._build_bias(self.filters, channels)
         self._build_lora()
 
-    def call(self, inputs: Any) -> Any:
-        """Apply the layer."""
-        self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
+    def _convolved(self, inputs: Any, **ending: Any) -> Any:
         kernel = jnp.asarray(self.kernel)
-        return self._activated(
-            kernels.convolve(
-                inputs.astype(kernel.dtype),
-                kernel,
-                self.strides,
-                self.padding,
-                self.dilation_rate,
-                self.groups,
-                self.channels_last,
-                **self._ending(),
-            )
+        return kernels.convolve(
+            inputs.astype(kernel.dtype),
+            kernel,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+            self.groups,
+            self.channels_last,
+            **ending,
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from slipstream.core.input_spec import InputSpec
 from slipstream.core.registry import register
-from slipstream.kernels.dense import product
+from slipstream.kernels.dense import product, scaled_product
 from slipstream.layers.affine import Affine
 from slipstream.layers.spatial import is_count
 
@@ -92,6 +92,10 @@ class Dense(Affine):
             return self._finish(product(inputs, kernel) + scale * (inputs @ a @ b))
         bias = None if self.bias is None else self.bias.value
         return self._product(inputs, kernel, bias, (*inputs.shape[:-1], self.units))
+
+    def scaled(self, inputs: Any, scale: Any, bias: Any, top: float) -> Any:
+        """The sums alone, times `scale`, plus `bias`, from 0 to `top` unless that is negative."""
+        return scaled_product(inputs, self._kernel.value, scale, bias, top)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """``(batch, …, units)``."""

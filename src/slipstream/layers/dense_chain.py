@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import jax
-
 from slipstream import activations
-from slipstream.core import masks
 from slipstream.core.layer import Layer
-from slipstream.core.scope import current_scope
 from slipstream.kernels.dense_chain import ACTIVATIONS, LAST, MOST, dense_chain, worth
 from slipstream.layers.activation import Activation
 from slipstream.layers.dense import Dense
+from slipstream.layers.folding import call_each, is_bare, is_plain
 
 _NAMED = [(getattr(activations, name), name) for name in LAST]
 
@@ -42,13 +39,15 @@ class _Step(NamedTuple):
 
 def call_all(layers: Sequence[Layer], x: Any) -> Any:
     """Feed `x` through layers, one after another."""
+    waiting: list[Layer] = []  # those that are no chain
     for chain in _chains(_steps(layers)):
-        if len(chain) > 1 and _takes(chain, x):
-            x = _call_chain(chain, x)
-        else:
-            for layer in (layer for step in chain for layer in step.layers):
-                x = layer(x)
-    return x
+        if len(chain) > 1:
+            x, waiting = call_each(waiting, x), []
+            if _takes(chain, x):
+                x = _call_chain(chain, x)
+                continue
+        waiting += [layer for step in chain for layer in step.layers]
+    return call_each(waiting, x)
 
 
 class Plan(NamedTuple):
@@ -80,7 +79,7 @@ def _steps(layers: Sequence[Any]) -> list[_Step]:
     steps: list[_Step] = []
     for layer in layers:
         last = steps[-1] if steps else None
-        follows = type(layer) is Activation and _is_bare(layer)
+        follows = type(layer) is Activation and is_bare(layer)
         if last and follows and last.activation is activations.linear and len(last.layers) == 1:
             steps[-1] = _Step([*last.layers, layer], layer.activation)
         else:
@@ -106,33 +105,13 @@ def _chains(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
 
 def _is_plain(layer: Any) -> bool:
     """Whether nothing happens in a layer but its product, in single precision."""
-    return (
-        type(layer) is Dense
-        and layer.built
-        and not layer.lora_enabled
-        and _is_bare(layer)
-        and all(variable.dtype == "float32" for variable in layer.variables)
-    )
-
-
-def _is_bare(layer: Any) -> bool:
-    """Whether nothing happens beside a layer's own `call`, in single precision."""
-    return (
-        "call" not in vars(layer)
-        and layer.activity_regularizer is None
-        and layer._remat is None
-        and layer.compute_dtype == "float32"
-    )
+    return type(layer) is Dense and layer.built and not layer.lora_enabled and is_bare(layer)
 
 
 def _takes(chain: Sequence[_Step], x: Any) -> bool:
-    scope = current_scope()
     return (
-        isinstance(x, jax.Array)
+        is_plain(x)
         and x.shape[1:] == (chain[0].dense._kernel.shape[0],)
-        and x.dtype == "float32"
-        and masks.of(x) is None
-        and (scope is None or scope.autocast in (None, "float32"))
         and worth(x.shape[0], sum(step.dense.count_params() for step in chain))
     )
 

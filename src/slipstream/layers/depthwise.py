@@ -63,20 +63,16 @@ class DepthwiseConv(BaseConv):
         )
         self._build_bias(channels * self.depth_multiplier, channels)
 
-    def call(self, inputs: Any) -> Any:
-        """Apply the layer."""
-        self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
+    def _convolved(self, inputs: Any, **ending: Any) -> Any:
         kernel = self.kernel.value
-        return self._activated(
-            kernels.depthwise(
-                inputs.astype(kernel.dtype),
-                kernel,
-                self.strides,
-                self.padding,
-                self.dilation_rate,
-                self.channels_last,
-                **self._ending(),
-            )
+        return kernels.depthwise(
+            inputs.astype(kernel.dtype),
+            kernel,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+            self.channels_last,
+            **ending,
         )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
