@@ -102,6 +102,28 @@ def test_several_in_a_row_and_in_a_sequential_model():
 
 
 L = slipstream.layers
+
+
+class Doubled(L.Conv2D):
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+class DoubledOutside(L.Conv2D):
+    def __call__(self, inputs, **kwargs):
+        return 2 * super().__call__(inputs, **kwargs)
+
+
+class Unhashable:
+    __hash__ = None
+
+    def __eq__(self, other):
+        raise AssertionError("nobody needs to ask")
+
+    def __call__(self, x):
+        return x + 1
+
+
 APART = {
     "an activation between": [L.Conv2D(4, 3, activation="relu"), L.BatchNormalization()],
     "another axis": [L.Conv2D(4, 3), L.BatchNormalization(1)],
@@ -111,6 +133,7 @@ APART = {
         L.Conv2D(4, 3, dtype="mixed_bfloat16"),
         L.BatchNormalization(dtype="mixed_bfloat16"),
     ],
+    "a call of one's own": [Doubled(4, 3), L.BatchNormalization()],
     "transposed": [L.Conv2DTranspose(4, 3), L.BatchNormalization()],
     "low rank": [L.Dense(4, lora_rank=2), L.BatchNormalization()],
 }
@@ -126,6 +149,23 @@ def test_what_does_not_fold_runs_layer_by_layer(case):
     for layer in layers:
         wanted = layer(wanted)
     np.testing.assert_allclose(model.predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_way_of_one_s_own_to_be_called_is_kept():
+    layers = [DoubledOutside(4, 3), L.BatchNormalization()]
+    model = slipstream.Sequential(layers)
+    x = np.random.default_rng(1).normal(size=(2, *SHAPE)).astype("float32")
+    found = model.predict(x, verbose=0)
+    np.testing.assert_allclose(found, layers[1](layers[0](x)), rtol=1e-5, atol=1e-5)
+
+
+def test_any_activation_may_follow():
+    ours, _, x = pair(SHAPE, lambda api: [api.Conv2D(4, 3), NORM["all"](api)])
+    inputs = slipstream.Input(SHAPE)
+    y = ours.layers[2](ours.layers[1](inputs))
+    more = slipstream.Model(inputs, L.Activation(Unhashable())(y))
+    assert "scaled_" in text(more, x)
+    np.testing.assert_allclose(more.predict(x, verbose=0), ours.predict(x, verbose=0) + 1, 1e-5)
 
 
 def test_sums_that_are_used_elsewhere_are_kept():

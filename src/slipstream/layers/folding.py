@@ -73,9 +73,11 @@ def _folds(layers: Sequence[Any], x: Any) -> bool:
 
 def _is_foldable(layer: Any) -> bool:
     kind = type(layer)
-    if kind is not Dense and getattr(kind, "call", None) is not BaseConv.call:
-        return False
-    plain = not layer.lora_enabled if kind is Dense else layer.channels_last
+    if kind is Dense:
+        plain = not layer.lora_enabled
+    else:
+        own = (getattr(kind, "call", None), kind.__call__)
+        plain = own == (BaseConv.call, Layer.__call__) and layer.channels_last
     return plain and layer.activation is activations.linear
 
 
@@ -84,8 +86,8 @@ def _top(layer: Any) -> float:
     if type(layer) is ReLU and layer.negative_slope == layer.threshold == 0 and is_bare(layer):
         return math.inf if layer.max_value is None else layer.max_value
     if type(layer) is Activation and is_bare(layer):
-        return _TOPS.get(layer.activation, AS_THEY_ARE)
+        return next((top for each, top in _TOPS if each is layer.activation), AS_THEY_ARE)
     return AS_THEY_ARE
 
 
-_TOPS = {activations.relu: math.inf, activations.relu6: 6.0}
+_TOPS = [(activations.relu, math.inf), (activations.relu6, 6.0)]
