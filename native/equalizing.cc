@@ -24,7 +24,7 @@ struct Equalizer {
   void find_levels(const float* x, int32_t* levels) const {
     typedef VectorOf<kLanes>::Int Int;
     const float scale = static_cast<float>(static_cast<double>(bins - 1) / 255.0);
-    along(size, [=, this](int64_t j, auto some) {
+    along(size, [=](int64_t j, auto some) {
       const Wide level = values_of(take(x + j, some)) * scale;
       const Int whole = __builtin_convertvector(level == level ? level : Wide{}, Int);
       std::memcpy(levels + j, &whole, some * sizeof(int32_t));
