@@ -78,7 +78,7 @@ void pack_turned(const T* rows, int64_t step, int64_t count, int64_t depth, floa
       for (; k + few <= end; k += few)
         turn(vector, rows + j * step + k, step, to + k * width + j, width);
       for (; k < end; ++k)
-        for (int64_t i = j; i < j + some; ++i) to[k * width + i] = rows[i * step + k];
+        for (int64_t i = j; i < j + some; ++i) to[k * width + i] = to_float(rows[i * step + k]);
     }
   };
   if (count < width) std::memset(to, 0, depth * width * sizeof(float));

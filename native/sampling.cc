@@ -50,7 +50,7 @@ struct Axis {
   // The first or the second of a place's pixels: its index, and its share or 0 if it is outside.
   SLIPSTREAM_INLINE void end(Wide place, Wide& share, Indices& index) const {
     const Wide last = all(size - 1.0f), zero = splat<Wide>(0.0f);
-    if (fill == CONSTANT) share = (place >= zero) & (place <= last) ? share : zero;
+    if (fill == CONSTANT) share = ((place >= zero) & (place <= last)) ? share : zero;
     if (fill == WRAP) place = place > last ? place - size : place;
     index = __builtin_convertvector(minimum(maximum(place, zero), last), Indices);
   }
