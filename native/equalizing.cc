@@ -68,11 +68,13 @@ struct Equalizer {
     counts.assign(channels * bins, 0);
     tables.resize(channels * bins);
     find_levels(x, levels.data());
-    each(levels.data(), [count = counts.data()](int64_t, int64_t place) { ++count[place]; });
+    int32_t* const count = counts.data();
+    each(levels.data(), [=](int64_t, int64_t place) { ++count[place]; });
     std::vector<int64_t> kept;
     for (int64_t c = 0; c < channels; ++c)
       if (!make_table(counts.data() + c * bins, tables.data() + c * bins)) kept.push_back(c);
-    each(levels.data(), [y, table = tables.data()](int64_t i, int64_t place) { y[i] = table[place]; });
+    const float* const table = tables.data();
+    each(levels.data(), [=](int64_t i, int64_t place) { y[i] = table[place]; });
     for (const int64_t channel : kept) keep_channel(x, y, channel);
   }
 };

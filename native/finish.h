@@ -20,11 +20,11 @@ struct Ending {
 };
 
 struct Finish {
-  // A number for each column, and as many more as a panel may read. With a scale there is a bias.
+  // A number for each column, and as many more as a panel may read; null if there are none.
   const float *scale = nullptr, *bias = nullptr;
   float top = -1.0f;  // results lie between 0 and this; if it is negative, they are as they come
 
-  bool some() const { return top >= 0.0f || bias != nullptr; }
+  bool some() const { return top >= 0.0f || scale != nullptr || bias != nullptr; }
   Finish from(int64_t column) const {
     return {scale == nullptr ? nullptr : scale + column, bias == nullptr ? nullptr : bias + column,
             top};

@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_cases import agree, name_of, needs_native, normal, others, passes_with, plain
 
 from slipstream.kernels.attention import attend
-from tests.kernels.native_cases import (
-    agree,
-    name_of,
-    needs_native,
-    normal,
-    others,
-    passes_with,
-    plain,
-)
 
 pytestmark = needs_native
 # batch, queries, keys, heads, key heads, features, value features

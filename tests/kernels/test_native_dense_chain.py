@@ -8,19 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_cases import agree, name_of, needs_native, normal, others, passes_with, plain
 
 from slipstream.core import cost
 from slipstream.kernels import dense_chain as kernel
 from slipstream.kernels import native
-from tests.kernels.native_cases import (
-    agree,
-    name_of,
-    needs_native,
-    normal,
-    others,
-    passes_with,
-    plain,
-)
 
 pytestmark = needs_native
 

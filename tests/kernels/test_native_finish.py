@@ -97,14 +97,14 @@ SCALED["a product of few rows"] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("relu", "top"), [(False, np.inf), (True, np.inf), (True, 0.6)])
+@pytest.mark.parametrize("top", [-1.0, np.inf, 0.6])
 @pytest.mark.parametrize("case", SCALED)
-def test_scaled_sums_are_the_reference_s(case, relu, top):
+def test_scaled_sums_are_the_reference_s(case, top):
     function, shape, window, filters = SCALED[case]
     arrays = (normal(*shape), normal(*window, seed=1), *(normal(filters, seed=i) for i in (2, 3)))
 
     def scaled(x, kernel, scale, bias):
-        return function(x, kernel, scale=scale, bias=bias, relu=relu, top=top)
+        return function(x, kernel, scale=scale, bias=bias, top=top)
 
     few = case in ("one position", "a product of few rows")  # which are XLA's
     agree(scaled, *arrays, derived=few)
@@ -114,7 +114,7 @@ def test_scaled_sums_are_the_reference_s(case, relu, top):
     scale, bias = (np.expand_dims(each, [i for i in range(sums.ndim) if i != axis % sums.ndim])
                    for each in arrays[2:])  # fmt: skip
     wanted = sums * scale + bias
-    wanted = np.clip(wanted, 0, top) if relu else wanted
+    wanted = np.clip(wanted, 0, top) if top > 0 else wanted
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(sums).max())
     name = "slipstream_product" if few or case == "products" else "slipstream_"
     lowered = jax.jit(scaled).lower(*arrays).as_text()
@@ -124,7 +124,7 @@ def test_scaled_sums_are_the_reference_s(case, relu, top):
 def test_scaled_not_a_number_stays():
     x = jnp.zeros((1, 6, 6, 2)).at[0, 3, 3, 0].set(jnp.nan)
     y = convolve(x, normal(3, 3, 2, 4), (1, 1), "same",
-                 scale=jnp.ones(4), bias=jnp.zeros(4), relu=True, top=6.0)  # fmt: skip
+                 scale=jnp.ones(4), bias=jnp.zeros(4), top=6.0)  # fmt: skip
     assert np.isnan(y[0, 2:5, 2:5]).all() and np.isnan(y).sum() == 9 * 4
 
 

@@ -66,7 +66,7 @@ def text(model, x, training=False):
     """The program's operations."""
 
     def run(x):
-        with Scope(training=training, dry=training).active():  # dry: keeps no averages
+        with Scope(training=training, dry=bool(training)).active():  # dry: keeps no averages
             return model(x)
 
     return str(jax.make_jaxpr(run)(x))
@@ -168,6 +168,18 @@ def test_any_activation_may_follow():
     np.testing.assert_allclose(more.predict(x, verbose=0), ours.predict(x, verbose=0) + 1, 1e-5)
 
 
+@pytest.mark.parametrize("shape", [(2, 9, 8, 5), (2, 9, 6), (2, 2, 8, 6)], ids=str)
+def test_inputs_that_do_not_fit_are_refused_as_ever(shape):
+    layers = [L.Conv2D(4, 3), L.BatchNormalization()]
+    model = slipstream.Sequential([slipstream.Input((None, None, 6)), *layers])
+    said = []
+    for training in (False, None):  # folded, and layer by layer
+        with pytest.raises(ValueError, match=layers[0].name) as found:
+            text(model, np.ones(shape, "float32"), training)
+        said.append(str(found.value).splitlines()[0])
+    assert said[0] == said[1]
+
+
 def test_sums_that_are_used_elsewhere_are_kept():
     inputs = slipstream.Input(SHAPE)
     sums = L.Conv2D(4, 3)(inputs)
@@ -195,7 +207,7 @@ def test_gradients_in_prediction_are_those_of_the_layers():
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_a_layer_in_training_behind_a_frozen_one_uses_the_batch():
+def test_training_uses_the_batch():
     ours, theirs, x = pair(SHAPE, lambda api: [api.Conv2D(4, 3), api.BatchNormalization()])
     found = ours(x, training=True)
     np.testing.assert_allclose(found, theirs(x, training=True), rtol=1e-4, atol=1e-4)

@@ -9,7 +9,6 @@ Inputs are ``(batch, *spatial, channels)``, or ``(batch, channels, *spatial)`` w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from math import prod
@@ -21,7 +20,7 @@ from jax import lax
 
 from slipstream.kernels import forms, native
 from slipstream.kernels.dense import product, scaled_product
-from slipstream.kernels.finish import finished, scaled, top_of
+from slipstream.kernels.finish import AS_THEY_ARE, finished, scaled, top_of
 from slipstream.kernels.geometry import Geometry, Shape, reach, result_shape, transposed_size
 
 
@@ -36,7 +35,7 @@ def convolve(
     bias: Any = None,
     relu: bool = False,
     scale: Any = None,
-    top: float = math.inf,
+    top: float = AS_THEY_ARE,
 ) -> Any:
     """Cross-correlation, as deep learning calls convolution.
 
@@ -49,8 +48,8 @@ def convolve(
         channels_last: where the channels of input and output are.
         bias: ``(filters,)``, added to the result.
         relu: whether negative results become 0.
-        scale: ``(filters,)``, what the result is multiplied by before; needs a bias.
-        top: the greatest result, where there is a scale and ReLU.
+        scale: ``(filters,)``, what the result is multiplied by before; needs a bias. Then `top`
+            stands for `relu`: results lie from 0 to it, or are as they are if it is negative.
     """
     rank = x.ndim - 2
     dilation = tuple(dilation or (1,) * rank)
@@ -64,7 +63,7 @@ def convolve(
     if not channels_last:
         x = jnp.moveaxis(x, 1, -1)
     if scale is not None:
-        y = _scaled(x, kernel, scale, bias, top if relu else top_of(False), geometry)
+        y = _scaled(x, kernel, scale, bias, top, geometry)
     elif geometry.is_product(kernel.shape):
         y = product(x, kernel.reshape(kernel.shape[-2:]), bias, relu)
     elif bias is None and not relu:
@@ -179,7 +178,7 @@ def _compiled(
     shape: Shape,
     relu: bool = False,
     scale: Any = None,
-    top: float = math.inf,
+    top: float | None = None,
 ) -> Any:
     """The CPU's own form, which knows three spatial axes: missing ones have size 1."""
     rank = len(geometry.strides)
@@ -200,7 +199,7 @@ def _compiled(
     if name in _FINISHING:
         none = jnp.zeros(0, one.dtype)
         operands += [none if numbers is None else numbers for numbers in (scale, bias)]
-        attributes["top"] = top if relu else top_of(False)
+        attributes["top"] = top_of(relu) if top is None else top
     elif bias is not None:  # a form that only sums
         sums = _compiled(name, one, other, geometry=geometry, shape=shape) + bias
         return jnp.maximum(sums, 0) if relu else sums
@@ -240,8 +239,8 @@ def _forward_scaled(
     x: Any, kernel: Any, scale: Any, bias: Any, *, geometry: Geometry, top: float
 ) -> Any:
     shape = result_shape(x.shape, kernel.shape, geometry)
-    ending = {"scale": scale, "relu": top >= 0, "top": top}
-    return _compiled("convolution", x, kernel, bias, geometry=geometry, shape=shape, **ending)
+    how = {"geometry": geometry, "shape": shape, "scale": scale, "top": top}
+    return _compiled("convolution", x, kernel, bias, **how)
 
 
 def _forward_flops(x: Any, kernel: Any, geometry: Geometry) -> float:

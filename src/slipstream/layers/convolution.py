@@ -81,20 +81,6 @@ class BaseConv(Spatial):
         """The activation of what the convolution gives."""
         return outputs if self._rectifies else self.activation(outputs)
 
-    def call(self, inputs: Any) -> Any:
-        """Apply the layer."""
-        self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
-        return self._activated(self._convolved(inputs, **self._ending()))
-
-    def scaled(self, inputs: Any, scale: Any, bias: Any, top: float) -> Any:
-        """The sums alone, times `scale`, plus `bias`, from 0 to `top` unless that is negative."""
-        self.compute_output_shape(inputs.shape)
-        return self._convolved(inputs, scale=scale, bias=bias, relu=top >= 0, top=top)
-
-    def _convolved(self, inputs: Any, **ending: Any) -> Any:
-        """The sums, with what `convolve` does to them before it stores them."""
-        raise NotImplementedError
-
     def _output_shape(self, input_shape: Any, filters: int) -> Any:
         sizes = self.window_sizes(
             input_shape, self.kernel_size, self.strides, self.padding, self.dilation_rate
@@ -116,7 +102,25 @@ class BaseConv(Spatial):
         }
 
 
-class Conv(BaseConv, Adaptable):
+class ScalableConv(BaseConv):
+    """A convolution that can do to its sums what a normalization behind it would (folding.py)."""
+
+    def call(self, inputs: Any) -> Any:
+        """Apply the layer."""
+        self.compute_output_shape(inputs.shape)  # complains about inputs that are too small
+        return self._activated(self._convolved(inputs, **self._ending()))
+
+    def scaled(self, inputs: Any, scale: Any, bias: Any, top: float) -> Any:
+        """The sums alone, times `scale`, plus `bias`, from 0 to `top` unless that is negative."""
+        self.compute_output_shape(inputs.shape)
+        return self._convolved(inputs, scale=scale, bias=bias, top=top)
+
+    def _convolved(self, inputs: Any, **ending: Any) -> Any:
+        """The sums, with what `convolve` does to them before it stores them."""
+        raise NotImplementedError
+
+
+class Conv(ScalableConv, Adaptable):
     """`convolve`, a bias and an activation; each class below sets the rank."""
 
     per_example = True

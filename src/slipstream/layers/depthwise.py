@@ -7,10 +7,10 @@ from typing import Any
 from slipstream.core.registry import register
 from slipstream.kernels import convolution as kernels
 from slipstream.layers import weight_arguments
-from slipstream.layers.convolution import BaseConv
+from slipstream.layers.convolution import ScalableConv
 
 
-class DepthwiseConv(BaseConv):
+class DepthwiseConv(ScalableConv):
     """`depthwise`, a bias and an activation; each class below sets the rank."""
 
     per_example = True

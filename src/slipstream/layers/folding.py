@@ -19,7 +19,7 @@ from slipstream.core.scope import current_scope
 from slipstream.kernels.finish import AS_THEY_ARE
 from slipstream.layers.activation import Activation, ReLU
 from slipstream.layers.batch_normalization import BatchNormalization
-from slipstream.layers.convolution import BaseConv
+from slipstream.layers.convolution import ScalableConv
 from slipstream.layers.dense import Dense
 
 
@@ -28,6 +28,7 @@ def call_each(layers: Sequence[Layer], x: Any) -> Any:
     left: list[Any] = list(layers)
     while left:
         if _folds(left, x):
+            left[0]._check((x,))
             top = _top(left[2]) if len(left) > 2 else AS_THEY_ARE
             x = left[0].scaled(x, *left[1].in_prediction(left[0].bias), top)
             left = left[2 if top < 0 else 3 :]
@@ -77,7 +78,7 @@ def _is_foldable(layer: Any) -> bool:
         plain = not layer.lora_enabled
     else:
         own = (getattr(kind, "call", None), kind.__call__)
-        plain = own == (BaseConv.call, Layer.__call__) and layer.channels_last
+        plain = own == (ScalableConv.call, Layer.__call__) and layer.channels_last
     return plain and layer.activation is activations.linear
 
 
