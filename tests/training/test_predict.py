@@ -9,6 +9,7 @@ import pytest
 from slipstream import layers
 from slipstream.core.layer import Layer
 from slipstream.models import Model, Sequential
+from slipstream.training import predict
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,53 @@ def test_rows_of_any_number(model, rows, rng):
     assert isinstance(outputs, np.ndarray)
     np.testing.assert_allclose(outputs, by_hand(model, x), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(model.predict(x, batch_size=7), outputs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """What predictions are cut into: arrays and their rows."""
+    found, cut = [], predict._parts
+
+    def noting(*given):
+        for part, count in cut(*given):
+            found.append((part, count))
+            yield part, count
+
+    monkeypatch.setattr(predict, "_parts", noting)
+    return found
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A model whose rows take some 2.5 million operations, so that few of them fill a dispatch."""
+    model = Sequential([layers.Input((40, 40, 1)), layers.Conv2D(40, 5), layers.Flatten()])
+    return Sequential([model, layers.Dense(2)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts"),
+    [
+        (33, [32, 1]),
+        (200, [32] * 6 + [8]),
+        (230, [230]),
+        (300, [256, 32, 12]),
+        (1000, [256, 256, 256, 232]),
+    ],
+)
+def test_rows_of_a_large_model_go_in_parts(large, rows, counts, parts, rng):
+    x = rng.normal(size=(rows, 40, 40, 1)).astype("f")
+    outputs = large.predict(x)
+    assert [count for _, count in parts] == counts
+    np.testing.assert_allclose(outputs, large.predict_on_batch(x), rtol=1e-4, atol=1e-5)
+
+
+def test_parts_hold_few_bytes(parts, rng, monkeypatch):
+    """Pictures of a model that hardly computes are not copied by the thousand."""
+    monkeypatch.setattr(predict, "_BYTES_A_DISPATCH", 1 << 16)
+    model = Sequential([layers.Input((16, 16, 1)), layers.GlobalAveragePooling2D()])
+    x = rng.normal(size=(300, 16, 16, 1)).astype("f")
+    np.testing.assert_allclose(model.predict(x), x.mean((1, 2)), rtol=1e-4, atol=1e-6)
+    assert max(part.nbytes for part, _ in parts) == 1 << 16
 
 
 def test_on_a_gpu_the_program_itself_brings_outputs_to_the_host(monkeypatch, rng):

@@ -19,11 +19,12 @@ from slipstream.training.loop import in_order
 from slipstream.training.passes import Logs, to_host
 from slipstream.training.session import Session, open_session, outputs_of
 
-# Work beside which a dispatch's own cost disappears; with much more, what passes from layer to
-# layer leaves the CPU's caches: a convolution network of 28 x 28 pixels takes twice as long. A GPU
-# of 3e14 a second needs 0.1 ms for what it is given, and 0.06 ms to be given it.
-_FLOPS_A_DISPATCH, _FLOPS_A_DISPATCH_ON_GPU = 1e9, 3e10
-_FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 512, 8192
+# Work beside which a dispatch's own cost disappears: a GPU of 3e14 a second needs 0.1 ms for it,
+# and 0.06 ms to be given it. A CPU wants no more rows than keep its threads busy: with 1024, some
+# convolution networks take half as long again as with 256, for all the memory that they need.
+_FLOPS_A_DISPATCH, _FLOPS_OF_SMALL_ROW = 3e10, 2e6
+_BYTES_A_DISPATCH = 1 << 26  # of inputs
+_FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 256, 8192
 
 
 def predict(
@@ -102,22 +103,30 @@ def _in_parts(session: Session, x: Any, rows: int, batch_size: int) -> Any:
     if rows <= min(batch_size, _FEW_ROWS) and (rows == _bucket(rows) or not alone):  # as they are
         return session.predict.own(session.predict.to_host(x))
     width = _width(session, x, rows, batch_size) if alone else batch_size
+    rest = min(width, _FEW_ROWS) if alone and width <= _MANY_ROWS else width
     with session.stages.one() as stage:
-        for part, count in _parts(x, rows, width):
+        for part, count in _parts(x, rows, width, rest):
             laid = stage.lay(part, _bucket(count) if alone else count)
             outputs = session.predict.to_host(laid)
             stage.take(outputs, count if alone else None)
         return stage.result(session.predict.own)
 
 
-def _parts(x: Any, rows: int, width: int) -> Iterator[tuple[Any, int]]:
-    """Consecutive parts of `x`, and how many rows each has."""
-    if rows <= width:
+def _parts(x: Any, rows: int, width: int, rest: int | None = None) -> Iterator[tuple[Any, int]]:
+    """Consecutive parts of `x`, and how many rows each has.
+
+    Args:
+        rest: rows of the last parts, where less than seven eighths of another `width` are left.
+    """
+    if rows <= min(width, rest or width):
         yield x, rows
         return
-    for start in range(0, rows, width):
-        count = min(width, rows - start)
+    start = 0
+    while start < rows:
+        left = rows - start
+        count = min(left, width if 8 * left >= 7 * width else rest or width)
         yield jax.tree.map(lambda leaf, begin=start, n=count: leaf[begin : begin + n], x), count
+        start += count
 
 
 def _bucket(rows: int) -> int:
@@ -132,16 +141,18 @@ def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
     if rows <= least:
         return least
     engine.enable_cache()
-    key = tuple((leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(x))
+    leaves = jax.tree.leaves(x)
+    key = tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves)
     if key not in session.widths:
         sample = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((least, *leaf.shape[1:]), leaf.dtype), x
         )
         session.widths[key] = session.predict.flops(sample) / least
     flops = max(session.widths[key], 1.0)
-    wanted = (_FLOPS_A_DISPATCH if on_cpu else _FLOPS_A_DISPATCH_ON_GPU) / flops
-    if _FLOPS_A_DISPATCH / flops >= _MANY_ROWS:  # a small model, whose rows are small too
-        wanted = _MOST_ROWS
+    wanted = _MOST_ROWS if flops <= _FLOPS_OF_SMALL_ROW else _FLOPS_A_DISPATCH / flops
+    if on_cpu and flops > _FLOPS_OF_SMALL_ROW:
+        wanted = min(wanted, _MANY_ROWS)
+    wanted = min(wanted, _BYTES_A_DISPATCH * rows / max(1, sum(leaf.nbytes for leaf in leaves)))
     return max(least, _bucket(int(wanted) + 1) // 2)
 
 
