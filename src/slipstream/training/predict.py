@@ -102,8 +102,9 @@ def _in_parts(session: Session, x: Any, rows: int, batch_size: int) -> Any:
     alone = session.per_example
     if rows <= min(batch_size, _FEW_ROWS) and (rows == _bucket(rows) or not alone):  # as they are
         return session.predict.own(session.predict.to_host(x))
-    width = _width(session, x, rows, batch_size) if alone else batch_size
-    rest = min(width, _FEW_ROWS) if alone and width <= _MANY_ROWS else width
+    width = rest = batch_size
+    if alone:
+        width, rest = _widths(session, x, rows, batch_size)
     with session.stages.one() as stage:
         for part, count in _parts(x, rows, width, rest):
             laid = stage.lay(part, _bucket(count) if alone else count)
@@ -134,12 +135,15 @@ def _bucket(rows: int) -> int:
     return 1 << max(rows - 1, 0).bit_length()
 
 
-def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
-    """Rows of a dispatch: many where the model is small, and on the CPU few where it is not."""
+def _widths(session: Session, x: Any, rows: int, batch_size: int) -> tuple[int, int]:
+    """Rows of a dispatch, many where the model is small; and those of the last ones, see `_parts`.
+
+    What is left of a small model's rows, and of a GPU's, is filled up at little cost.
+    """
     on_cpu = jax.default_backend() == "cpu"
     least = min(batch_size, _FEW_ROWS) if on_cpu else batch_size
     if rows <= least:
-        return least
+        return least, least
     engine.enable_cache()
     leaves = jax.tree.leaves(x)
     key = tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves)
@@ -149,11 +153,13 @@ def _width(session: Session, x: Any, rows: int, batch_size: int) -> int:
         )
         session.widths[key] = session.predict.flops(sample) / least
     flops = max(session.widths[key], 1.0)
-    wanted = _MOST_ROWS if flops <= _FLOPS_OF_SMALL_ROW else _FLOPS_A_DISPATCH / flops
-    if on_cpu and flops > _FLOPS_OF_SMALL_ROW:
-        wanted = min(wanted, _MANY_ROWS)
-    wanted = min(wanted, _BYTES_A_DISPATCH * rows / max(1, sum(leaf.nbytes for leaf in leaves)))
-    return max(least, _bucket(int(wanted) + 1) // 2)
+    small = flops <= _FLOPS_OF_SMALL_ROW
+    wanted = _BYTES_A_DISPATCH * rows / max(1, sum(leaf.nbytes for leaf in leaves))
+    wanted = min(wanted, _MANY_ROWS if on_cpu and not small else _MOST_ROWS)
+    if not small:
+        wanted = min(wanted, _FLOPS_A_DISPATCH / flops)
+    width = max(least, _bucket(int(wanted) + 1) // 2)
+    return width, min(width, _FEW_ROWS) if on_cpu and not small else width
 
 
 def _over_batches(model: Any, batches: Any, steps: int | None, callbacks: Any) -> Any:
