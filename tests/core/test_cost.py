@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slipstream import layers
-from slipstream.core.cost import LEVELS, NOTHING, Cost, count, moved
+from slipstream.core.cost import LEVELS, NOTHING, Cost, count, largest, moved
 from slipstream.kernels import native
 from slipstream.models import Sequential
 
@@ -120,6 +120,16 @@ def test_an_update_reads_and_writes_the_state_once():
     # The product with x gives the gradient; it may write one of the two results in its place.
     product = 2 * 8 + 2 * 4 + 8 * 4
     assert found.bytes == F * (product + 2 * 8 * 4 + 8 * 4)
+
+
+def test_the_largest_result_is_found_in_programs_that_are_called_too():
+    @jax.jit
+    def inner(x):
+        return jnp.outer(x, x).sum()
+
+    traced = jax.make_jaxpr(lambda x: inner(x[:6]) + x[0])(jnp.zeros(100))
+    assert largest(traced) == F * 6 * 6  # not what is given
+    assert largest(jax.make_jaxpr(lambda x: x)(jnp.zeros(3))) == 0
 
 
 def test_rows_that_are_picked_count_not_the_table():

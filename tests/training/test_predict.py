@@ -71,13 +71,19 @@ def test_rows_of_a_large_model_go_in_parts(large, rows, counts, parts, rng):
     np.testing.assert_allclose(outputs, large.predict_on_batch(x), rtol=1e-4, atol=1e-5)
 
 
-def test_parts_hold_few_bytes(parts, rng, monkeypatch):
-    """Pictures of a model that hardly computes are not copied by the thousand."""
-    monkeypatch.setattr(predict, "_BYTES_A_DISPATCH", 1 << 16)
-    model = Sequential([layers.Input((16, 16, 1)), layers.GlobalAveragePooling2D()])
-    x = rng.normal(size=(300, 16, 16, 1)).astype("f")
-    np.testing.assert_allclose(model.predict(x), x.mean((1, 2)), rtol=1e-4, atol=1e-6)
-    assert max(part.nbytes for part, _ in parts) == 1 << 16
+@pytest.mark.parametrize(
+    ("shape", "within"),
+    [((16, 16), [layers.Reshape((256, 1))]), ((16,), [layers.RepeatVector(16)])],
+    ids=["inputs", "results"],
+)
+def test_parts_hold_few_bytes(shape, within, parts, rng, monkeypatch):
+    """Rows that are hardly computed with do not come by the thousand where they are large."""
+    monkeypatch.setattr(predict, "_BYTES_A_DISPATCH", 1 << 16)  # of 64 rows
+    model = Sequential([layers.Input(shape), *within, layers.GlobalAveragePooling1D()])
+    x = rng.normal(size=(300, *shape)).astype("f")
+    wanted = x.mean((1, 2), keepdims=True)[:, 0] if len(shape) == 2 else x
+    np.testing.assert_allclose(model.predict(x), wanted, rtol=1e-4, atol=1e-6)
+    assert [count for _, count in parts] == [64, 64, 64, 64, 44]
 
 
 def test_on_a_gpu_the_program_itself_brings_outputs_to_the_host(monkeypatch, rng):

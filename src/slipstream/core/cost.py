@@ -148,6 +148,14 @@ def has_loops(jaxpr: Any) -> bool:
     )
 
 
+def largest(jaxpr: Any) -> float:
+    """Bytes of the largest result within a program, those of the programs it calls included."""
+    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
+    found = [size([result]) for equation in jaxpr.eqns for result in equation.outvars]
+    found += [largest(inner) for equation in jaxpr.eqns for inner in _inner(equation)]
+    return max(found, default=0.0)
+
+
 class _Found(NamedTuple):
     """Cost of a program's equations, and which of its ends elementwise operations touch.
 

@@ -21,9 +21,10 @@ from slipstream.training.session import Session, open_session, outputs_of
 
 # Work beside which a dispatch's own cost disappears: a GPU of 3e14 a second needs 0.1 ms for it,
 # and 0.06 ms to be given it. A CPU wants no more rows than keep its threads busy: with 1024, some
-# convolution networks take half as long again as with 256, for all the memory that they need.
+# convolution networks take half as long again as with 256, for all the memory that they need. So
+# the inputs and the largest result have a limit there too.
 _FLOPS_A_DISPATCH, _FLOPS_OF_SMALL_ROW = 3e10, 2e6
-_BYTES_A_DISPATCH = 1 << 26  # of inputs
+_BYTES_A_DISPATCH = 1 << 26
 _FEW_ROWS, _MANY_ROWS, _MOST_ROWS = 32, 256, 8192
 
 
@@ -147,15 +148,18 @@ def _widths(session: Session, x: Any, rows: int, batch_size: int) -> tuple[int, 
     engine.enable_cache()
     leaves = jax.tree.leaves(x)
     key = tuple((leaf.shape[1:], leaf.dtype) for leaf in leaves)
-    if key not in session.widths:
+    if key not in session.amounts:
         sample = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((least, *leaf.shape[1:]), leaf.dtype), x
         )
-        session.widths[key] = session.predict.flops(sample) / least
-    flops = max(session.widths[key], 1.0)
+        flops, size = session.predict.amounts(sample)
+        session.amounts[key] = flops / least, size / least
+    flops, size = session.amounts[key]
     small = flops <= _FLOPS_OF_SMALL_ROW
-    wanted = _BYTES_A_DISPATCH * rows / max(1, sum(leaf.nbytes for leaf in leaves))
-    wanted = min(wanted, _MANY_ROWS if on_cpu and not small else _MOST_ROWS)
+    wanted: float = _MOST_ROWS
+    if on_cpu:
+        size = max(size, sum(leaf.nbytes for leaf in leaves) / rows, 1.0)
+        wanted = min(wanted if small else _MANY_ROWS, _BYTES_A_DISPATCH / size)
     if not small:
         wanted = min(wanted, _FLOPS_A_DISPATCH / flops)
     width = max(least, _bucket(int(wanted) + 1) // 2)

@@ -79,8 +79,9 @@ class Predictor:
         take = np.array if self.shares else taken
         return take(outputs) if isinstance(outputs, jax.Array) else jax.tree.map(take, outputs)
 
-    def flops(self, x: Any) -> float:
-        """Floating-point operations for a batch of these shapes."""
+    def amounts(self, x: Any) -> tuple[float, float]:
+        """For a batch of these shapes, floating-point operations and the largest result's bytes."""
         state = self._live.current()
         frozen = (state.trainable, state.non_trainable)
-        return cost.count(self.program.trace(frozen, x, None).jaxpr).flops
+        jaxpr = self.program.trace(frozen, x, None).jaxpr
+        return cost.count(jaxpr).flops, cost.largest(jaxpr)

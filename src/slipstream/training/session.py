@@ -77,7 +77,8 @@ class Session:
         self.predict = Predictor(step.make_predict_step(model, self.live, draws), self.live, draws)
         self.direct = Direct.of(model, self.live)
         self.stages = Stages()
-        self.widths: dict[Any, float] = {}  # floating-point operations a row, by kind of input
+        # Of a row: operations, and bytes of the largest result, by kind of input.
+        self.amounts: dict[Any, tuple[float, float]] = {}
 
     def _results(self, metrics: list[Any], logs: Any) -> dict[str, Any]:
         assert self.objective is not None
