@@ -2,11 +2,11 @@
 # Builds the kernels for ARM and runs their tests there, emulated: native/on_arm.sh [PYTEST'S ARGUMENTS]
 #
 # For root on Debian 12: a compiler for ARM and QEMU are installed, all else goes to build/arm. One
-# file of tests takes some minutes, all of them two cores' hour.
+# file of tests takes some minutes, all of them more than an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 home=$PWD/build/arm
-mkdir -p "$home"/{packages,objects,source/slipstream}
+mkdir -p "$home"/{packages,source}
 
 dpkg --add-architecture arm64
 apt-get update -q
@@ -18,19 +18,15 @@ for package in "$home"/packages/*.deb; do dpkg -x "$package" "$home/root"; done
 
 needed=$(python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"])')
 platforms=$(printf -- '--platform manylinux_2_%s_aarch64 ' 17 27 28)
-python3 -m pip install --upgrade --target "$home/site" --python-version 3.11 --only-binary=:all: $platforms $needed pytest hypothesis
+python3 -m pip install --upgrade --target "$home/site" --python-version 3.11 --only-binary=:all: $platforms $needed setuptools pytest hypothesis
 
-compile() {
-  aarch64-linux-gnu-g++ -std=c++17 -O3 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -Wall -Wextra \
-    -isystem "$home/site/jaxlib/include" -c "$1" -o "$home/objects/$(basename "$1" .cc).o"
-}
-export -f compile
-export home
-printf '%s\n' native/*.cc | xargs -P "$(nproc)" -I{} bash -c 'compile {}'
 cp -r src/slipstream "$home/source"
 rm -f "$home"/source/slipstream/kernels/libraries/*.so
-aarch64-linux-gnu-g++ -shared "$home"/objects/*.o -o "$home/source/slipstream/kernels/libraries/neon.so" \
-  -static-libstdc++ -static-libgcc -lpthread
+CXX=aarch64-linux-gnu-g++ PYTHONPATH="$home/site" python3 -c '
+import platform, runpy, sys
+platform.machine = lambda: "aarch64"
+sys.argv = ["setup.py", "build_ext", "--build-lib", sys.argv[1] + "/source", "--build-temp", sys.argv[1] + "/objects"]
+runpy.run_path("setup.py", run_name="__main__")' "$home"
 
 tests=("$@")
 if [ $# = 0 ]; then  # but for those that start processes of their own
