@@ -190,8 +190,8 @@ class Running(Steps):
 
         Args:
             x: inputs, or batches, as in `fit`.
-            batch_size: examples computed together, at least; 32 if not given. Where examples
-                cannot influence each other more are taken at a time.
+            batch_size: examples computed together; 32 if not given. Where examples cannot
+                influence each other it is a hint: as many are taken at a time as suit the model.
             verbose: 1 prints a line with the speed.
             steps: batches to stop after.
             callbacks: `Callback`s.

@@ -120,13 +120,14 @@ def _parts(x: Any, rows: int, width: int, rest: int | None = None) -> Iterator[t
     Args:
         rest: rows of the last parts, where less than seven eighths of another `width` are left.
     """
-    if rows <= min(width, rest or width):
+    rest = rest or width
+    if rows <= rest:
         yield x, rows
         return
     start = 0
     while start < rows:
         left = rows - start
-        count = min(left, width if 8 * left >= 7 * width else rest or width)
+        count = min(left, width if 8 * left >= 7 * width else rest)
         yield jax.tree.map(lambda leaf, begin=start, n=count: leaf[begin : begin + n], x), count
         start += count
 
